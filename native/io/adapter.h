@@ -1,0 +1,60 @@
+// Adapters: safetensors with the metadata key `blocksight` (spec/contracts.md, "Adapter file").
+// Hostile input like every model file.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "op_table.h"
+
+namespace blocksight {
+
+struct QuestionHead {
+  uint32_t layer, group;
+};
+
+struct AdapterLayout {
+  std::vector<uint32_t> prefix;  // exactly 128 ids
+  uint32_t segment_position = 0, conversation_position = 0;
+  std::string header;  // "<|file_sep|>{path}{part}\n": one special token, then plain text
+  std::string part;    // " (part {k} of {n})"
+  std::string embedding;  // "" or "output.weight"
+  bool citation = false;
+};
+
+struct AdapterIndex {
+  std::string source;
+  int64_t dim = 0, heads = 0, rope = 0, k = 16;
+  float norm_eps = 0;
+};
+
+struct AdapterMeta {
+  std::string version, name, base_name, base_file, base_sha256;
+  AdapterLayout layout;
+  AdapterIndex index;
+  int64_t lora_rank = 0;
+  float lora_scale = 0;
+  std::vector<QuestionHead> question_heads;
+  float pointer_weight = 1.0f;
+};
+
+class Adapter {
+ public:
+  // Throws Error: BS_NOT_FOUND, BS_UNREADABLE, BS_TRUNCATED, BS_CORRUPT.
+  static std::shared_ptr<Adapter> open(const std::string& path);
+  static std::shared_ptr<Adapter> parse(const std::byte* data, size_t size);
+  virtual ~Adapter() = default;
+
+  virtual const AdapterMeta& meta() const = 0;
+  virtual const std::string& sha256() const = 0;
+  // `layers.I.NAME.lora_{a,b}`; nullopt where the projection has none. Shapes are checked.
+  virtual std::optional<LowRank> low_rank(int64_t layer, const std::string& name, int64_t rows,
+                                          int64_t cols) const = 0;
+  // fp32 values of a tensor (int8 rows times their scale), shape checked.
+  virtual std::vector<float> tensor(const std::string& name, int64_t rows, int64_t cols) const = 0;
+};
+
+}  // namespace blocksight
