@@ -13,4 +13,7 @@ const common = {
   external: ["vscode", "*.node"],
 };
 
-await build({ ...common, entryPoints: { cli: "src/cli/main.ts", engine: "src/engineProcess/main.ts" } });
+await build({
+  ...common,
+  entryPoints: { cli: "src/cli/main.ts", engine: "src/engineProcess/main.ts" },
+});

@@ -3,15 +3,33 @@ import importX from "eslint-plugin-import-x";
 import tseslint from "typescript-eslint";
 
 /** Files in `target` may not import from `from`. */
-const zone = (target, from, except = []) => ({ target, from, except, message: "See the dependency rules in docs/architecture.md." });
+const zone = (target, from, except = []) => ({
+  target,
+  from,
+  except,
+  message: "See the dependency rules in docs/architecture.md.",
+});
 
 export default tseslint.config(
-  { ignores: ["dist/", "build/", "coverage/", "node_modules/", "test/fixtures/", "train/", "bench/peers/"] },
+  {
+    ignores: [
+      "dist/",
+      "build/",
+      "coverage/",
+      ".config/",
+      "node_modules/",
+      "test/fixtures/",
+      "train/",
+      "bench/peers/",
+    ],
+  },
   {
     files: ["**/*.ts", "**/*.tsx"],
     extends: [...tseslint.configs.strictTypeChecked],
     plugins: { "import-x": importX },
-    languageOptions: { parserOptions: { projectService: { allowDefaultProject: [".config/*.ts"] } } },
+    languageOptions: {
+      parserOptions: { projectService: true },
+    },
     linterOptions: { reportUnusedDisableDirectives: "error" },
     rules: {
       "@typescript-eslint/consistent-type-imports": "error",
@@ -43,11 +61,32 @@ export default tseslint.config(
   {
     // Only these may know the editor.
     files: ["src/**/*.ts"],
-    ignores: ["src/extension.ts", "src/commands.ts", "src/platform/**", "src/workspace/**", "src/views/**"],
-    rules: { "no-restricted-imports": ["error", { paths: [{ name: "vscode", message: "Only extension.ts, commands.ts, platform/, workspace/ and views/ know the editor." }] }] },
+    ignores: [
+      "src/extension.ts",
+      "src/commands.ts",
+      "src/platform/**",
+      "src/workspace/**",
+      "src/views/**",
+    ],
+    rules: {
+      "no-restricted-imports": [
+        "error",
+        {
+          paths: [
+            {
+              name: "vscode",
+              message:
+                "Only extension.ts, commands.ts, platform/, workspace/ and views/ know the editor.",
+            },
+          ],
+        },
+      ],
+    },
   },
   {
     files: ["src/shared/**/*.ts"],
-    rules: { "no-restricted-imports": ["error", { paths: [{ name: "vscode" }], patterns: ["node:*"] }] },
+    rules: {
+      "no-restricted-imports": ["error", { paths: [{ name: "vscode" }], patterns: ["node:*"] }],
+    },
   },
 );

@@ -15,7 +15,11 @@ export interface EngineInfo {
   readonly features: readonly string[];
   readonly threads: number;
   readonly freeMemoryBytes: number;
-  readonly pageStore: { readonly path: string; readonly bytes: number; readonly limitBytes: number } | null;
+  readonly pageStore: {
+    readonly path: string;
+    readonly bytes: number;
+    readonly limitBytes: number;
+  } | null;
 }
 
 export interface OpenModel {
