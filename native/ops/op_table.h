@@ -34,10 +34,18 @@ struct StoredMatrix {
   int64_t rows = 0, cols = 0;
   const std::byte* data = nullptr;  // rows * row_bytes, owned by the file
   size_t row_bytes = 0;
-  // llama.cpp stores q and k of architecture "llama" with interleaved rotary pairs. Row r of the
-  // matrix as used is row `interleaved_row(r)` of the file when `interleave_heads` is not 0.
+  // llama.cpp stores q and k of architecture "llama" with interleaved rotary pairs. When
+  // `interleave_heads` is not 0, row r of the matrix as used is row `stored_row(r)` of the file.
   int64_t interleave_heads = 0;
 };
+
+// Rotary pairs (i, i + E / 2) of a head lie in the file as (2i, 2i + 1).
+inline int64_t stored_row(const StoredMatrix& matrix, int64_t row) {
+  if (matrix.interleave_heads == 0) return row;
+  const int64_t width = matrix.rows / matrix.interleave_heads, half = width / 2;
+  const int64_t head = row / width, in_head = row % width;
+  return head * width + 2 * (in_head % half) + in_head / half;
+}
 
 // The adapter's delta, kept beside the base weight: y += scale (x Aᵀ) Bᵀ.
 struct LowRank {
@@ -115,6 +123,12 @@ struct RowPlace {
   const Timeline* timeline = nullptr;
   uint32_t block = 0, offset = 0;
 };
+
+// How many slots of `block`, from its first, the row sees; 0 where it is not in sight.
+inline uint32_t visible_slots(const RowPlace& row, uint32_t block) {
+  if (block > row.block) return 0;
+  return block == row.block ? row.offset + 1 : row.timeline->valid[block];
+}
 
 struct StoreArgs {
   const PageShape* shape = nullptr;
