@@ -3,18 +3,27 @@ import type { EngineRequestName, EngineRequests, ReadProgress } from "./engineMe
 import type { Step } from "./step.js";
 
 export interface RequestOptions {
-  /** Aborting stops the native loop within one step or one prefill chunk. */
+  /**
+   * Aborting stops the native loop within one step or one prefill chunk. `ask` and `read` then
+   * resolve with what was done so far; any other request rejects with the signal's reason.
+   */
   readonly signal?: AbortSignal;
   readonly onSteps?: (steps: readonly Step[]) => void;
   readonly onReadProgress?: (progress: ReadProgress) => void;
 }
 
 export interface Engine {
-  /** Settles always: with the reply, with a `BlocksightError`, or rejected when the engine is disposed. */
+  /**
+   * Settles always: with the reply, or rejected with a `BlocksightError`; with `engineDisposed` after
+   * `dispose`, with `engineKilled` when the process dies. The next request then starts a new process,
+   * in which tokenizers, models and packs are opened again; only pages kept in memory are lost, so
+   * `read` comes before every `ask`.
+   */
   request<N extends EngineRequestName>(
     name: N,
     body: EngineRequests[N][0],
     options?: RequestOptions,
   ): Promise<EngineRequests[N][1]>;
-  dispose(): void;
+  /** Resolves when the process has ended, at the latest after a grace period. Idempotent. */
+  dispose(): Promise<void>;
 }

@@ -22,6 +22,22 @@ export interface EngineInfo {
   } | null;
 }
 
+/** How the engine is made; part of the first message to a new process. All have defaults. */
+export interface EngineOptions {
+  /** 0 or absent: physical cores up to 4, above that cores - 1. */
+  readonly threads?: number;
+  readonly tier?: "cpu" | "ref";
+  /** For tests: the instruction set instead of the best there is. */
+  readonly isa?: "avx2" | "avx512vnni" | "amx";
+  readonly numerics?: "i8" | "bf16";
+  readonly kv?: "f32" | "bf16" | "i8";
+  /** Folder of the page store; absent: pages are kept in memory only. */
+  readonly storePath?: string;
+  readonly storeLimitBytes?: number;
+  /** Pages kept in memory; absent: no limit. */
+  readonly memoryLimitBytes?: number;
+}
+
 export interface OpenModel {
   readonly role: ModelRole;
   readonly modelPath: string;
@@ -37,6 +53,10 @@ export interface Turn {
   readonly text: string;
 }
 
+/**
+ * One request at a time per model: a second one is refused with `engineBusy`. Only a background read
+ * makes way: it ends (`cancelled`) when `ask`, `read` or `setPack` comes for the same model.
+ */
 export interface ReadRequest {
   readonly model: ModelRole;
   /** Segment indices in the order in which they are to be read. */
@@ -110,7 +130,10 @@ export interface PackForModel {
 export interface EngineRequests {
   hello: [undefined, EngineInfo];
   openTokenizer: [{ readonly path: string }, TokenizerInfo];
-  /** Bytes in, ids and exclusive end offsets out; special tokens are never parsed in file text. */
+  /**
+   * Bytes in, ids and exclusive end offsets out; special tokens are never parsed in file text.
+   * `tokenizer` is the `hash` of an opened tokenizer.
+   */
   tokenize: [
     { readonly tokenizer: string; readonly texts: readonly Uint8Array[] },
     { readonly ids: readonly Uint32Array[]; readonly ends: readonly Uint32Array[] },
@@ -127,6 +150,7 @@ export interface EngineRequests {
 export type EngineRequestName = keyof EngineRequests;
 
 export type ToEngine =
+  | { readonly t: "start"; readonly options: EngineOptions }
   | {
       [N in EngineRequestName]: {
         readonly t: "request";

@@ -22,6 +22,7 @@ export type ErrorCode =
   | "engineMissing"
   | "engineKilled"
   | "engineBusy"
+  | "engineDisposed"
   | "traceCorrupt"
   | "downloadFailed"
   | "usage"
