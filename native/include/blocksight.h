@@ -139,10 +139,11 @@ typedef struct bs_candidate {
   float log_prob, focus;
 } bs_candidate;
 
-/* Arrays [sparse layer][group][k]; valid during the callback only. */
+/* Arrays [sparse layer][group][k], `entries` long each; valid during the callback only. */
 typedef struct bs_step {
   bs_step_kind kind;
   uint32_t index, token;
+  size_t entries;
   const uint32_t* blocks;
   const float* score;
   const float* mass;
