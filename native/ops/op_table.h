@@ -175,7 +175,9 @@ struct OpTable {
   // Operation -> kernel id, for the status page and benchmark lines.
   std::vector<std::pair<std::string, std::string>> (*kernel_ids)() = nullptr;
 
-  std::unique_ptr<PreparedMatrix> (*prepare)(const StoredMatrix&, Numerics, ThreadPool&) = nullptr;
+  // The tier's form of weight, bias and delta together; null where it works on the stored bytes.
+  // After it a tier that holds a form of its own reads `weight.data` no more (`embed` still does).
+  std::unique_ptr<PreparedMatrix> (*prepare)(const Linear&, Numerics, ThreadPool&) = nullptr;
   void (*matmul)(const MatmulArgs&, ThreadPool&) = nullptr;
   // Rows of a stored matrix as fp32: y[m][cols].
   void (*embed)(const StoredMatrix&, const uint32_t* ids, int64_t m, float* y) = nullptr;

@@ -15,9 +15,7 @@ double dot(const float* x, const float* y, int64_t count) {
   return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
-std::unique_ptr<PreparedMatrix> prepare(const StoredMatrix&, Numerics, ThreadPool&) {
-  return nullptr;
-}
+std::unique_ptr<PreparedMatrix> prepare(const Linear&, Numerics, ThreadPool&) { return nullptr; }
 
 namespace {
 

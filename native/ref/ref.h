@@ -13,7 +13,7 @@ double dot(const float* x, const float* y, int64_t count);
 
 // matmul.cpp. Weights stay as they lie in the file; a row is dequantised when it is used, so
 // `prepare` has nothing to hold and returns null.
-std::unique_ptr<PreparedMatrix> prepare(const StoredMatrix&, Numerics, ThreadPool&);
+std::unique_ptr<PreparedMatrix> prepare(const Linear&, Numerics, ThreadPool&);
 void matmul(const MatmulArgs&, ThreadPool&);
 void embed(const StoredMatrix&, const uint32_t* ids, int64_t m, float* y);
 
