@@ -47,7 +47,7 @@ class ClearPages final : public Task {
 };
 
 struct ModelSettings {
-  std::string model_path, adapter_path, index_source, layout, prefix_text;
+  std::string model_path, adapter_path, index_source, layout, prefix_text, sha256;
 };
 
 class OpenModel final : public OpenTask<ModelHandle> {
@@ -65,6 +65,7 @@ class OpenModel final : public OpenTask<ModelHandle> {
     options.index_source = or_null(settings_.index_source);
     options.layout = or_null(settings_.layout);
     options.prefix_text = or_null(settings_.prefix_text);
+    options.model_sha256 = or_null(settings_.sha256);
     return bs_model_open(handle_->owner->engine, &options, &handle_->model, error);
   }
   const ModelSettings settings_;
@@ -120,6 +121,7 @@ Napi::Value open_model(const Napi::CallbackInfo& info) {
   reader.maybe(given, "indexSource", &settings.index_source);
   reader.maybe(given, "layout", &settings.layout);
   reader.maybe(given, "prefixText", &settings.prefix_text);
+  reader.maybe(given, "sha256", &settings.sha256);
   if (!reader.ok()) return info.Env().Undefined();
   return Task::start(info.Env(),
                      std::make_unique<OpenModel>(info.Env(), engine, std::move(settings)));

@@ -87,6 +87,7 @@ typedef struct bs_model_options {
   const char* index_source;  /* "trained" or "keys"; NULL: trained with an adapter, else keys */
   const char* layout;        /* "independent" or "causal"; NULL: independent */
   const char* prefix_text;   /* system text for a model without an adapter */
+  const char* model_sha256;  /* hex, when the caller knows the file's hash; NULL: hashed here */
 } bs_model_options;
 
 bs_status bs_model_open(bs_engine*, const bs_model_options*, bs_model** out, bs_error*);
