@@ -45,6 +45,8 @@ export default tseslint.config(
         {
           zones: [
             zone("./src/shared", "./src", ["./shared"]),
+            zone("./src/files", "./src", ["./files", "./shared"]),
+            zone("./src/symbols", "./src", ["./symbols", "./shared"]),
             zone("./src/pack", "./src", ["./pack", "./shared"]),
             zone("./src/trace", "./src", ["./trace", "./shared"]),
             zone("./src/engine", "./src", ["./engine", "./shared"]),

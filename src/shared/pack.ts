@@ -14,7 +14,9 @@ export type SkipReason =
   | "lockFile"
   | "minified"
   | "likelySecret"
+  | "notebookOutputs"
   | "outsideRoot" // a symbolic link that leaves its root
+  | "symbolicLink" // one that stays inside: its target is packed under its own path
   | "unreadable"
   | "empty"
   | "overBudget"
