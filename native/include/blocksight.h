@@ -1,9 +1,10 @@
 /* The engine's whole public boundary.
  *
  * Opaque handles, status codes and a message; no exception crosses, nothing here calls exit.
- * Strings are UTF-8. Whoever creates a handle destroys it; a pack must go before its model, a model
- * before its engine. Every call may be made from any thread; calls on one pack must not overlap
- * (BS_BUSY), except that bs_cancel_request works at any time. Callbacks run on the calling thread.
+ * Strings are UTF-8. Whoever creates a handle destroys it, in any order. Every call may be made from
+ * any thread. On one pack one bs_read and one bs_ask may run at a time, also both together (a second
+ * of the same kind: BS_BUSY); bs_cancel_request works at any time. Callbacks run on the calling
+ * thread.
  */
 #ifndef BLOCKSIGHT_H
 #define BLOCKSIGHT_H
@@ -15,6 +16,7 @@
 extern "C" {
 #endif
 
+#define BS_VERSION "0.1.0"
 #define BS_BLOCK_TOKENS 128
 #define BS_NO_BLOCK 0xFFFFFFFFu
 
@@ -54,7 +56,7 @@ typedef struct bs_engine_options {
   const char* tier;       /* "cpu" or "ref"; NULL: cpu */
   const char* isa;        /* for tests: "avx2", "avx512vnni", "amx"; NULL: the best there is */
   const char* numerics;   /* "i8" or "bf16" matrix products of the cpu tier; NULL: i8 */
-  const char* kv;         /* "f32", "bf16" or "i8"; NULL: the tier's default */
+  const char* kv;         /* "f32", "bf16" or "i8"; NULL: i8. The ref tier is f32 throughout */
   const char* store_dir;  /* page store; NULL: memory only */
   uint64_t store_limit_bytes;
   uint64_t memory_limit_bytes; /* pages kept in memory; 0: no limit */
@@ -62,7 +64,8 @@ typedef struct bs_engine_options {
 
 bs_status bs_engine_create(const bs_engine_options*, bs_engine** out, bs_error*);
 void bs_engine_destroy(bs_engine*);
-/* JSON: version, cpu, features[], threads, tier, pageStore{path,bytes,limitBytes}. Owned by the engine. */
+/* JSON: version, cpu, features[], threads, tier, numerics, kvType, kernels{op:id},
+ * pageStore{path,bytes,limitBytes} or null. Owned by the engine, until the next call. */
 const char* bs_engine_describe(bs_engine*);
 
 bs_cancel* bs_cancel_create(void);
@@ -86,7 +89,8 @@ typedef struct bs_model_options {
   const char* adapter_path;  /* NULL: none */
   const char* index_source;  /* "trained" or "keys"; NULL: trained with an adapter, else keys */
   const char* layout;        /* "independent" or "causal"; NULL: independent */
-  const char* prefix_text;   /* system text for a model without an adapter */
+  const char* prefix_text;   /* without an adapter: the rendered system turn, special tokens parsed;
+                                filled to a block inside the turn. NULL: our text in ChatML */
   const char* model_sha256;  /* hex, when the caller knows the file's hash; NULL: hashed here */
 } bs_model_options;
 

@@ -49,6 +49,8 @@ export interface ModelInfo extends StepShape {
   readonly conversationTokens: number;
   /** Most tokens of a segment, header included: 1,920 in the independent layout. */
   readonly segmentTokens: number;
+  /** Positions the model was trained for; a pack in the causal layout should not be longer. */
+  readonly contextTokens: number;
   /** Bytes of KV and index pages a token takes in memory. */
   readonly bytesPerToken: number;
   readonly weightsSha256: string;

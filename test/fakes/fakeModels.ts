@@ -34,6 +34,7 @@ export function fakeModelInfo({ role, indexSource, layout }: OpenModel): ModelIn
     conversationPosition: 2176,
     conversationTokens: 2048,
     segmentTokens: 1920,
+    contextTokens: 8192,
     bytesPerToken: 1024,
     weightsSha256: (role === "coder" ? "c" : "5").repeat(64),
     adapterSha256: (role === "coder" ? "d" : "6").repeat(64),

@@ -1,0 +1,81 @@
+// Pages in memory, found by content. A page is in use while somebody holds its PageRef; pages that
+// nobody holds stay, least recently used last, up to a bound. Behind memory stands the page store.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+
+#include "op_table.h"
+#include "page_store.h"
+
+namespace blocksight {
+
+// One page's bytes, 64-byte aligned and zero at first. Throws Error (BS_OUT_OF_MEMORY).
+class PageMemory {
+ public:
+  explicit PageMemory(size_t index_bytes, size_t kv_bytes);
+  ~PageMemory();
+  PageMemory(const PageMemory&) = delete;
+  PageMemory& operator=(const PageMemory&) = delete;
+
+  const Page& page() const { return page_; }
+  std::span<std::byte> index() const { return {page_.index, index_bytes_}; }
+  std::span<std::byte> kv() const { return {page_.kv, kv_bytes_}; }
+  size_t bytes() const { return index_bytes_ + kv_bytes_; }
+  // A page of the same sizes with the same bytes.
+  std::shared_ptr<PageMemory> copy() const;
+
+ private:
+  size_t index_bytes_, kv_bytes_;
+  Page page_;
+};
+
+using PageRef = std::shared_ptr<const PageMemory>;
+
+// Sizes of all pages of one model.
+struct PageSize {
+  size_t index_bytes = 0, kv_bytes = 0;
+  size_t bytes() const { return index_bytes + kv_bytes; }
+};
+PageSize page_size(const PageShape&, const PageFormat&);
+
+// Thread-safe.
+class PageCache {
+ public:
+  // limit_bytes 0: no limit. `store` may be null.
+  PageCache(std::unique_ptr<PageStore> store, uint64_t limit_bytes);
+
+  // From memory, else from the store; null where neither has it.
+  PageRef find(const PageKey&, PageSize);
+  bool contains(const PageKey&);
+  // Keeps a finished page and saves it. Of two pages with one key the first stays. Throws Error:
+  // BS_OUT_OF_MEMORY when pages in use alone exceed the limit; BS_DISK_FULL from the store, and
+  // then the page is in memory nevertheless.
+  PageRef insert(const PageKey&, std::shared_ptr<PageMemory>);
+  // Forgets pages; those in use live on with who holds them.
+  void clear(bool disk);
+  uint64_t bytes() const;
+  PageStore* store() const { return store_.get(); }
+
+ private:
+  struct Entry {
+    PageKey key;
+    PageRef page;
+  };
+  PageRef find_in_memory(const PageKey&);
+  PageRef keep(const PageKey&, PageRef);
+  void evict_unused();
+
+  const std::unique_ptr<PageStore> store_;
+  const uint64_t limit_bytes_;
+  mutable std::mutex mutex_;
+  std::list<Entry> entries_;  // most recently used first
+  std::map<PageKey, std::list<Entry>::iterator> by_key_;
+  uint64_t bytes_ = 0;
+};
+
+}  // namespace blocksight
