@@ -7,6 +7,7 @@ export type ErrorCode =
   | "noSuchDirectory"
   | "emptyRepository"
   | "unreadableFile"
+  | "unwritableFile"
   | "modelMissing"
   | "modelTruncated"
   | "modelWrongHash"
@@ -25,6 +26,7 @@ export type ErrorCode =
   | "engineDisposed"
   | "traceCorrupt"
   | "downloadFailed"
+  | "cancelled" // before there was anything to show; later, what was read is a result
   | "usage"
   | "internal";
 
