@@ -1,0 +1,60 @@
+/** What a surface hears while a question is asked. Small things only, in order. */
+import type { AskResult, Citation, FileRead, Sight } from "../shared/answer.js";
+import type { ModelRole } from "../shared/model.js";
+import type { Pack } from "../shared/pack.js";
+
+export interface PackProgress {
+  readonly files: number;
+  readonly bytes: number;
+  /** The file being cut, where one is. */
+  readonly path?: string;
+}
+
+export type AskEvent =
+  /** Something the user should know and need not do anything about. */
+  | { readonly t: "notice"; readonly text: string }
+  | { readonly t: "packing"; readonly progress: PackProgress }
+  | { readonly t: "packed"; readonly pack: Pack; readonly packMs: number }
+  | { readonly t: "opening"; readonly model: ModelRole }
+  /** Before a model reads: what, how much of it is new, and how long that should take. */
+  | {
+      readonly t: "readingStarts";
+      readonly model: ModelRole;
+      readonly segments: number;
+      readonly ofSegments: number;
+      readonly tokens: number;
+      readonly estimateMs: number;
+    }
+  | {
+      readonly t: "reading";
+      readonly model: ModelRole;
+      /** The file being read. */
+      readonly path: string;
+      readonly doneTokens: number;
+      readonly totalTokens: number;
+      readonly tokensPerSecond: number;
+      readonly etaMs: number;
+    }
+  | {
+      readonly t: "readingEnded";
+      readonly model: ModelRole;
+      readonly segments: number;
+      readonly prefillTokens: number;
+      readonly reusedTokens: number;
+      readonly elapsedMs: number;
+    }
+  /** The scout has read the question over the whole pack; highest focus first. */
+  | {
+      readonly t: "scouted";
+      readonly files: readonly { readonly path: string; readonly scoutFocus: number }[];
+    }
+  /** The answering model has read the question: evidence stands before prose. */
+  | {
+      readonly t: "questionRead";
+      readonly files: readonly FileRead[];
+      readonly sight: Sight;
+    }
+  | { readonly t: "text"; readonly text: string }
+  /** Comes just before the text that holds the path. */
+  | { readonly t: "citation"; readonly citation: Citation }
+  | { readonly t: "done"; readonly result: AskResult };

@@ -1,0 +1,96 @@
+/**
+ * Which segments the answering model reads, and in which order. New reading is bought with time:
+ * everything where that is quick, else what the scout finds for this question.
+ */
+
+export type ReadMode =
+  | { readonly t: "all" }
+  /** Exactly this many segments in sight, those with the highest scout focus. */
+  | { readonly t: "count"; readonly count: number }
+  | { readonly t: "auto" };
+
+/** `auto` reads everything, without the scout, where that is estimated to take less than this. */
+export const READ_ALL_UNDER_MS = 10_000;
+/** Else the segments with the highest scout focus, this many, */
+export const AUTO_SEGMENTS = 12;
+/** stopping after this long, */
+export const AUTO_BUDGET_MS = 25_000;
+/** but never before this many of them are in sight. */
+export const AUTO_AT_LEAST = 6;
+
+export interface ReadingState {
+  /** Tokens by segment. */
+  readonly segmentTokens: Uint32Array;
+  /** 1 per segment whose pages are held in memory or in the store. */
+  readonly held: Uint8Array;
+  /** Of the answering model. */
+  readonly tokensPerSecond: number;
+}
+
+export function unreadTokens({ segmentTokens, held }: ReadingState): number {
+  return segmentTokens.reduce((sum, tokens, segment) => sum + (held[segment] ? 0 : tokens), 0);
+}
+
+export function estimateMs(tokens: number, tokensPerSecond: number): number {
+  return (tokens / tokensPerSecond) * 1000;
+}
+
+/** Whether the scout has to say what comes first. */
+export function needsScout(mode: ReadMode, state: ReadingState): boolean {
+  switch (mode.t) {
+    case "all":
+      return false;
+    case "count":
+      return mode.count < state.segmentTokens.length;
+    case "auto":
+      return estimateMs(unreadTokens(state), state.tokensPerSecond) >= READ_ALL_UNDER_MS;
+  }
+}
+
+/** One call of `read`, or two: first what costs next to nothing, then what costs time. */
+export interface ReadingPlan {
+  /** Segments whose pages are held: they are only loaded. */
+  readonly held: Uint32Array;
+  /** Segments to be prefilled, the most wanted first. */
+  readonly fresh: Uint32Array;
+  /** For `fresh`: stop after this long, but not before `atLeast` of them are read. */
+  readonly budgetMs?: number;
+  readonly atLeast?: number;
+}
+
+/** Everything, in pack order. */
+export function planEverything({ held }: Pick<ReadingState, "held">): ReadingPlan {
+  const segments = [...held.keys()];
+  return {
+    held: Uint32Array.from(segments.filter((segment) => held[segment])),
+    fresh: Uint32Array.from(segments.filter((segment) => !held[segment])),
+  };
+}
+
+/** By the scout's focus. Only `auto` keeps in sight what was read before. */
+export function planByFocus(
+  mode: Exclude<ReadMode, { t: "all" }>,
+  scoutFocus: Float64Array,
+  held: Uint8Array,
+): ReadingPlan {
+  const order = byFocus(scoutFocus);
+  const best = order.slice(0, mode.t === "count" ? mode.count : AUTO_SEGMENTS);
+  const fresh = best.filter((segment) => !held[segment]);
+  if (mode.t === "count") {
+    return { held: best.filter((segment) => held[segment]), fresh };
+  }
+  const heldOfBest = best.length - fresh.length;
+  return {
+    held: order.filter((segment) => held[segment]),
+    fresh,
+    budgetMs: AUTO_BUDGET_MS,
+    atLeast: Math.max(0, AUTO_AT_LEAST - heldOfBest),
+  };
+}
+
+/** Segments by focus, highest first; equal focus in pack order. */
+export function byFocus(focus: Float64Array): Uint32Array {
+  return Uint32Array.from(focus.keys()).sort(
+    (a, b) => (focus[b] as number) - (focus[a] as number) || a - b,
+  );
+}

@@ -1,0 +1,169 @@
+/**
+ * One workspace, its models, and questions about it: from the pack to the last step, over the
+ * typed engine client. Knows neither editor nor terminal; command line and extension share it.
+ */
+import type { AskEvent } from "./ask/askEvents.js";
+import type { AskModels, AskOptions, AskParts, Asked, Opened, Question } from "./ask/askParts.js";
+import { AskRun } from "./ask/askRun.js";
+import { memoryBudgetTokens, refuseOverBudget } from "./ask/budget.js";
+import { recordRate } from "./ask/rates.js";
+import type { EngineInfo, OpenModel } from "./shared/engineMessages.js";
+import { BlocksightError } from "./shared/errors.js";
+import type { ModelInfo } from "./shared/model.js";
+import type { Pack } from "./shared/pack.js";
+
+export class AskSession {
+  private readonly now: () => number;
+  private opened: Promise<Opened> | undefined;
+  private found: Promise<{ info: EngineInfo; models: AskModels }> | undefined;
+  private isBusy = false;
+  /** Segments in the order in which reading on goes, from the last question. */
+  private readingOrder: Uint32Array = new Uint32Array();
+
+  constructor(private readonly parts: AskParts) {
+    this.now = parts.now ?? (() => performance.now());
+  }
+
+  /**
+   * Asks one question. Aborting the signal ends it within one step or one prefill chunk with
+   * `stopReason: "cancelled"` and all that was read so far; before the pack is known there is
+   * nothing to show, and it rejects with `cancelled`. One question at a time: else `engineBusy`.
+   */
+  async ask(question: Question, options: AskOptions): Promise<Asked> {
+    if (this.isBusy) {
+      throw new BlocksightError(
+        "engineBusy",
+        "Another question is being answered.",
+        "Wait for it or stop it, then ask again.",
+      );
+    }
+    this.isBusy = true;
+    try {
+      return await this.askAlone(question, options);
+    } catch (error) {
+      // The next engine process knows nothing of the models that this one had open.
+      if (error instanceof BlocksightError && error.code === "engineKilled") this.forgetModels();
+      throw error;
+    } finally {
+      this.isBusy = false;
+    }
+  }
+
+  /**
+   * Reads what is not in sight yet, at lowest priority, in the order of the last question's scout
+   * focus. Resolves when all is read or the signal is aborted.
+   */
+  async readOn({ signal, onEvent }: AskOptions): Promise<void> {
+    const { answering, models } = await this.open();
+    const order = this.readingOrder;
+    if (order.length === 0) return;
+    const { elapsedMs, prefillTokens, reusedTokens, read } = await this.parts.engine.request(
+      "read",
+      { model: models.answering.role, segments: order, background: true },
+      { signal },
+    );
+    recordRate(this.parts.rates, answering, { prefillTokens, elapsedMs });
+    const model = models.answering.role;
+    const segments = read.length;
+    // Another question may have come and set its own order meanwhile.
+    if (this.readingOrder === order) {
+      const done = new Set(read);
+      this.readingOrder = order.filter((segment) => !done.has(segment));
+    }
+    onEvent({ t: "readingEnded", model, segments, prefillTokens, reusedTokens, elapsedMs });
+  }
+
+  private async askAlone(question: Question, options: AskOptions): Promise<Asked> {
+    const { signal, onEvent } = options;
+    const opening = this.open(onEvent);
+    const pack = await this.pack(opening, options);
+    const opened = await opening;
+    throwIfCancelled(signal);
+    const budget = question.budgetTokens ?? memoryBudgetTokens(opened);
+    refuseOverBudget(pack.value, budget);
+
+    const run = new AskRun(this.parts, opened, pack.value, question, options, this.now);
+    run.timings.packMs = pack.elapsedMs;
+    const asked = await run.ask();
+    this.readingOrder = run.readingOrder();
+    onEvent({ t: "done", result: asked.result });
+    return asked;
+  }
+
+  private async pack(
+    opening: Promise<Opened>,
+    { signal, onEvent }: AskOptions,
+  ): Promise<{ value: Pack; elapsedMs: number }> {
+    const models = await this.models();
+    if (models.notice !== undefined) onEvent({ t: "notice", text: models.notice });
+    const start = this.now();
+    const infos = opening.then(({ answering, scout }) =>
+      scout ? [answering, scout] : [answering],
+    );
+    // Both are awaited again by whoever needs them; a failure there must not count as unhandled.
+    infos.catch(() => undefined);
+    throwIfCancelled(signal);
+    try {
+      const value = await this.parts.pack({
+        models,
+        infos,
+        engine: this.parts.engine,
+        signal,
+        onProgress: (progress) => onEvent({ t: "packing", progress }),
+      });
+      const elapsedMs = this.now() - start;
+      onEvent({ t: "packed", pack: value, packMs: elapsedMs });
+      return { value, elapsedMs };
+    } catch (error) {
+      throwIfCancelled(signal);
+      throw error;
+    }
+  }
+
+  private find(): Promise<{ info: EngineInfo; models: AskModels }> {
+    const { engine, models } = this.parts;
+    this.found ??= engine
+      .request("hello", undefined)
+      .then(async (info) => ({ info, models: await models(info) }));
+    return this.found;
+  }
+
+  private async models(): Promise<AskModels> {
+    return (await this.find()).models;
+  }
+
+  /** Opens the models once; a failure is not kept, so that the next question tries again. */
+  private open(onEvent?: (event: AskEvent) => void): Promise<Opened> {
+    this.opened ??= this.openModels(onEvent).catch((error: unknown) => {
+      this.forgetModels();
+      throw error;
+    });
+    this.opened.catch(() => undefined);
+    return this.opened;
+  }
+
+  private forgetModels(): void {
+    this.opened = undefined;
+    this.found = undefined;
+  }
+
+  private async openModels(onEvent?: (event: AskEvent) => void): Promise<Opened> {
+    const { info, models } = await this.find();
+    const openOne = (model: OpenModel): Promise<ModelInfo> => {
+      onEvent?.({ t: "opening", model: model.role });
+      return this.parts.engine.request("openModel", model);
+    };
+    const scout = models.scout && (await openOne(models.scout));
+    const answering = await openOne(models.answering);
+    return { info, models, answering, scout };
+  }
+}
+
+function throwIfCancelled(signal: AbortSignal): void {
+  if (!signal.aborted) return;
+  throw new BlocksightError(
+    "cancelled",
+    "Stopped before anything was read.",
+    "Ask again; files that were packed are packed faster the next time.",
+  );
+}
