@@ -1,0 +1,62 @@
+/** `blocksight ask`. */
+import { AskSession } from "../askSession.js";
+import type { AskParts, Asked } from "../ask/askParts.js";
+import { type AskArguments, parseAskArguments } from "./askArguments.js";
+import { AskSurface } from "./askSurface.js";
+import { type Command, type CommandContext, EXIT, resolvePath } from "./commandContext.js";
+import { ASK_HELP } from "./help.js";
+import { jsonText } from "./jsonText.js";
+import { checkTraceTarget, saveTrace } from "./traceFiles.js";
+
+/** The parts of a session and how to end them; the engine process ends with `dispose`. */
+export interface ConnectedParts extends AskParts {
+  readonly dispose: () => Promise<void>;
+}
+
+/** Makes the parts for these arguments; tests put a fake engine here. */
+export type Connect = (args: AskArguments, context: CommandContext) => Promise<ConnectedParts>;
+
+export function askCommand(connect: Connect): Command {
+  return async (list, context) => {
+    const args = parseAskArguments(list);
+    if (args.isHelp) {
+      context.stdout.write(ASK_HELP);
+      return EXIT.ok;
+    }
+    const traceFile =
+      args.traceFile === undefined ? undefined : resolvePath(context, args.traceFile);
+    if (traceFile !== undefined) await checkTraceTarget(traceFile);
+    const parts = await connect(args, context);
+    try {
+      const { result, trace } = await askOnce(parts, args, context);
+      if (traceFile !== undefined) await saveTrace(traceFile, trace);
+      if (args.isJson) context.stdout.write(jsonText(result));
+      return result.stopReason === "cancelled" ? EXIT.cancelled : EXIT.ok;
+    } finally {
+      await parts.dispose();
+    }
+  };
+}
+
+async function askOnce(
+  parts: AskParts,
+  args: AskArguments,
+  context: CommandContext,
+): Promise<Asked> {
+  const surface = new AskSurface(context, args.isJson);
+  const { question, read, maxTokens, sampling, budgetTokens } = args;
+  try {
+    return await new AskSession(parts).ask(
+      {
+        text: question,
+        read,
+        maxTokens,
+        sampling,
+        ...(budgetTokens === undefined ? {} : { budgetTokens }),
+      },
+      { signal: context.signal, onEvent: (event) => surface.onEvent(event) },
+    );
+  } finally {
+    surface.clear();
+  }
+}

@@ -1,0 +1,55 @@
+/** The process around the command line: streams, signals, exit status. */
+import process from "node:process";
+import { type TextSink } from "./commandContext.js";
+import { type Commands, runCommandLine } from "./commandLine.js";
+import { traceCommand } from "./traceCommand.js";
+import { version } from "../../package.json";
+
+const COMMANDS: Commands = { trace: traceCommand };
+
+/** Without a terminal there is no width; tables are then as wide as a page. */
+const PAGE_COLUMNS = 100;
+
+function sinkOf(stream: NodeJS.WriteStream): TextSink {
+  const { NO_COLOR, TERM } = process.env;
+  const isTerminal = stream.isTTY;
+  const isDumb = TERM === "dumb";
+  return {
+    write: (text) => void stream.write(text),
+    isTerminal: isTerminal && !isDumb,
+    get columns() {
+      return isTerminal ? stream.columns : PAGE_COLUMNS;
+    },
+    hasColor: isTerminal && !isDumb && (NO_COLOR === undefined || NO_COLOR === ""),
+  };
+}
+
+/** The first Ctrl-C stops and prints what was read so far; the second ends at once. */
+function stopOnSignals(): AbortSignal {
+  const controller = new AbortController();
+  const stop = (): void => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+  // Whoever read the output has gone (`| head`): nothing is left to be said.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") controller.abort();
+      else throw error;
+    });
+  }
+  return controller.signal;
+}
+
+async function main(): Promise<void> {
+  process.exitCode = await runCommandLine(COMMANDS, version, process.argv.slice(2), {
+    stdout: sinkOf(process.stdout),
+    stderr: sinkOf(process.stderr),
+    env: process.env,
+    workingDirectory: process.env["INIT_CWD"] ?? process.cwd(),
+    signal: stopOnSignals(),
+  });
+}
+
+void main();
