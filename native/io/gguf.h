@@ -30,7 +30,8 @@ class MappedFile {
 
 class GgufFile {
  public:
-  // Throws Error: BS_NOT_FOUND, BS_UNREADABLE, BS_TRUNCATED, BS_CORRUPT, BS_UNSUPPORTED_QUANTIZATION.
+  // Throws Error: BS_NOT_FOUND, BS_UNREADABLE, BS_TRUNCATED, BS_CORRUPT,
+  // BS_UNSUPPORTED_QUANTIZATION.
   static std::shared_ptr<GgufFile> open(const std::string& path);
   // For fuzzing and tests: the same parser over bytes that outlive the object.
   static std::shared_ptr<GgufFile> parse(const std::byte* data, size_t size);
@@ -57,6 +58,8 @@ class GgufFile {
 
 // One row of any supported type as fp32.
 void dequantize_row(WeightType type, const std::byte* row, int64_t cols, float* out);
+// `cols` must be a multiple of weights_per_block (1, 32 or 256).
+int64_t weights_per_block(WeightType type);
 size_t row_bytes(WeightType type, int64_t cols);
 const char* weight_type_name(WeightType type);
 

@@ -1,4 +1,5 @@
-// SHA-256 (FIPS 180-4) of bytes and of files; page keys, model files and tokenizers are named by it.
+// SHA-256 (FIPS 180-4) of bytes and of files; page keys, model files and tokenizers are named by
+// it.
 #pragma once
 
 #include <array>
@@ -15,7 +16,6 @@ class Sha256 {
   std::array<uint8_t, 32> digest();  // ends the computation
 
  private:
-  void block(const uint8_t* p);
   std::array<uint32_t, 8> h_;
   std::array<uint8_t, 64> buffer_;
   uint64_t length_ = 0;

@@ -46,10 +46,11 @@ std::string show(const T& value) {
   do {                                                                                      \
     if (!(condition)) ::blocksight::check::fail(__FILE__, __LINE__, #condition);            \
   } while (0)
+// Copies both: `(f().at(0))` may refer into a temporary.
 #define CHECK_EQ(a, b)                                                                      \
   do {                                                                                      \
-    const auto& bs_a = (a);                                                                 \
-    const auto& bs_b = (b);                                                                 \
+    const auto bs_a = (a);                                                                  \
+    const auto bs_b = (b);                                                                  \
     if (!(bs_a == bs_b))                                                                    \
       ::blocksight::check::fail(__FILE__, __LINE__,                                         \
                                 std::string(#a " == " #b ": ") +                            \
