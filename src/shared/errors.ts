@@ -58,3 +58,57 @@ export class BlocksightError extends Error {
     return new BlocksightError(error.code, error.message, error.next);
   }
 }
+
+/** The engine process died with requests under way; `how` is "signal SIGKILL" or "exit status 1". */
+export function engineKilled(how: string): BlocksightError {
+  return new BlocksightError(
+    "engineKilled",
+    `The engine process ended in the middle (${how}).`,
+    "Ask again: the engine is started anew. If it happens again, memory may be short: try --model scout.",
+  );
+}
+
+export function engineDisposed(): BlocksightError {
+  return new BlocksightError(
+    "engineDisposed",
+    "The engine was stopped.",
+    "Start it again to go on.",
+  );
+}
+
+export function engineBusy(model: string): BlocksightError {
+  return new BlocksightError(
+    "engineBusy",
+    `The model ${model} is at work on another request.`,
+    "Wait for it or stop it, then ask again.",
+  );
+}
+
+export function engineMissing(what: string): BlocksightError {
+  return new BlocksightError(
+    "engineMissing",
+    `The engine cannot be started: ${what}.`,
+    "Install Blocksight again; in a clone run: npm start -- doctor",
+  );
+}
+
+export function questionTooLong(tokens: number, windowTokens: number): BlocksightError {
+  return new BlocksightError(
+    "questionTooLong",
+    `The question has ${tokens} tokens with its template; the conversation holds ${windowTokens}.`,
+    "Ask a shorter question.",
+  );
+}
+
+export function modelWrongHash(path: string, found: string, expected: string): BlocksightError {
+  return new BlocksightError(
+    "modelWrongHash",
+    `${path} has the sha256 ${found}, expected ${expected}.`,
+    "Delete the file and fetch it again with: blocksight model get NAME",
+  );
+}
+
+/** A caller broke the protocol: a bug, shown as one. */
+export function misuse(message: string): BlocksightError {
+  return new BlocksightError("internal", message, "This is a bug; please report it.");
+}
