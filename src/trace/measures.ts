@@ -7,7 +7,7 @@
  * leaves out exactly them.
  */
 import type { QuestionHead, StepShape } from "../shared/model.js";
-import type { BlockTable, PackTable, Units } from "./blockTable.js";
+import type { BlockTable, Units } from "./blockTable.js";
 import { CHUNK_STEPS, type ModelTrace, type StepSpan } from "./traceStore.js";
 
 /** Sums over a span of steps and a set of lanes, per unit. */
@@ -169,7 +169,10 @@ export function focusOfUnits(
 /** Per file: the largest focus of its segments. */
 export function focusOfFiles(
   segmentFocus: Float64Array,
-  pack: Pick<PackTable, "files" | "segments">,
+  pack: {
+    readonly files: readonly unknown[];
+    readonly segments: readonly { readonly file: number }[];
+  },
 ): Float64Array {
   const focus = new Float64Array(pack.files.length);
   for (const [segment, { file }] of pack.segments.entries()) {

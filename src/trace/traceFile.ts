@@ -284,7 +284,8 @@ class RecordReader {
       model: model.role,
       kind,
       tokenId: view.getUint32(start + 12, true),
-      bytes: this.bytes.slice(bytesStart, arrays),
+      // A copy: the slice of a Buffer would be a view.
+      bytes: new Uint8Array(this.bytes.subarray(bytesStart, arrays)),
       blocks,
       score,
       mass,

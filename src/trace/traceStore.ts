@@ -86,7 +86,7 @@ export class ModelTrace {
     chunk.score.set(step.score, at * stride);
     chunk.mass.set(step.mass, at * stride);
     const { requestId, index, kind, tokenId, citation } = step;
-    const head = { requestId, index, kind, tokenId, bytes: step.bytes.slice() };
+    const head = { requestId, index, kind, tokenId, bytes: new Uint8Array(step.bytes) };
     this.heads.push(citation === undefined ? head : { ...head, citation });
   }
 
