@@ -40,10 +40,6 @@ export class AskSession {
     this.isBusy = true;
     try {
       return await this.askAlone(question, options);
-    } catch (error) {
-      // The next engine process knows nothing of the models that this one had open.
-      if (error instanceof BlocksightError && error.code === "engineKilled") this.forgetModels();
-      throw error;
     } finally {
       this.isBusy = false;
     }
@@ -135,16 +131,12 @@ export class AskSession {
   /** Opens the models once; a failure is not kept, so that the next question tries again. */
   private open(onEvent?: (event: AskEvent) => void): Promise<Opened> {
     this.opened ??= this.openModels(onEvent).catch((error: unknown) => {
-      this.forgetModels();
+      this.opened = undefined;
+      this.found = undefined;
       throw error;
     });
     this.opened.catch(() => undefined);
     return this.opened;
-  }
-
-  private forgetModels(): void {
-    this.opened = undefined;
-    this.found = undefined;
   }
 
   private async openModels(onEvent?: (event: AskEvent) => void): Promise<Opened> {

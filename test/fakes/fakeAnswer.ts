@@ -189,7 +189,8 @@ export class FakeAnswer {
     const candidates: CitationCandidate[] = [piece.cite, ...others].map((file, i) => ({
       file,
       logProb: -1 - i,
-      focus: 1 / (i + 2),
+      // As the engine's: 32-bit floats.
+      focus: Math.fround(1 / (i + 2)),
     }));
     for (const [i, token] of this.text(`${path}\n`).entries()) {
       const step = this.step("citation", token, scores);

@@ -275,7 +275,7 @@ describe("failures", () => {
     await first;
   });
 
-  it("fails when the engine is killed in the middle, and opens the models again after it", async () => {
+  it("fails when the engine is killed in the middle, and answers the next question", async () => {
     const parts = fakeParts({ stepDelayMs: 1 });
     const session = new AskSession(parts);
     let isKilled = false;
@@ -288,12 +288,8 @@ describe("failures", () => {
       },
     };
     await expect(session.ask(question(), options)).rejects.toMatchObject({ code: "engineKilled" });
-    const opened = (): number =>
-      parts.engine.requests.filter((name) => name === "openModel").length;
-    const before = opened();
     const { result } = await session.ask(question(), options);
     expect(result.stopReason).toBe("eos");
-    expect(opened()).toBe(before + 2);
   });
 
   it("passes on a model that cannot be opened, and tries again the next time", async () => {
