@@ -6,7 +6,7 @@
 #include "core/error.h"
 #include "float16.h"
 #include "gguf.h"
-#include "json.h"
+#include "json_reader.h"
 #include "safetensors.h"
 #include "sha256.h"
 

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "core/error.h"
-#include "json.h"
+#include "json_reader.h"
 
 namespace blocksight {
 namespace {

@@ -1,0 +1,335 @@
+#include "page_store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <mutex>
+#include <vector>
+
+#include "checksum.h"
+#include "core/error.h"
+#include "sha256.h"
+
+namespace blocksight {
+namespace {
+
+constexpr size_t kHeaderBytes = 4096;
+constexpr uint32_t kVersion = 1;
+constexpr char kMagic[8] = {'B', 'S', 'P', 'A', 'G', 'E', '\r', '\n'};
+constexpr const char* kPageEnd = ".page";
+constexpr const char* kTemporaryEnd = ".tmp";
+constexpr size_t kKeyDigits = 64;
+
+struct Header {
+  char magic[8];
+  uint32_t version, header_bytes;
+  PageKey key;
+  uint64_t index_bytes, kv_bytes;
+  uint64_t index_checksum, kv_checksum;
+  uint64_t header_checksum;  // of all before
+};
+static_assert(sizeof(Header) == 88);
+constexpr size_t kCheckedHeader = offsetof(Header, header_checksum);
+
+uint64_t round_up(uint64_t bytes) {
+  return (bytes + kHeaderBytes - 1) / kHeaderBytes * kHeaderBytes;
+}
+
+// A descriptor that closes itself; `close` reports what close(2) said.
+class File {
+ public:
+  explicit File(int fd) : fd_(fd) {}
+  ~File() { close(); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  int fd() const { return fd_; }
+  bool ok() const { return fd_ >= 0; }
+  int close() {
+    const int result = fd_ >= 0 && ::close(fd_) != 0 ? errno : 0;
+    fd_ = -1;
+    return result;
+  }
+
+ private:
+  int fd_;
+};
+
+bool read_all(int fd, std::span<std::byte> out, uint64_t offset) {
+  while (!out.empty()) {
+    const ssize_t got = ::pread(fd, out.data(), out.size(), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    out = out.subspan(static_cast<size_t>(got));
+    offset += static_cast<uint64_t>(got);
+  }
+  return true;
+}
+
+// 0 or the errno.
+int make_folders(const std::string& path) {
+  for (size_t at = path.find('/', 1);; at = path.find('/', at + 1)) {
+    const std::string part = path.substr(0, at);
+    if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return errno;
+    if (at == std::string::npos) return 0;
+  }
+}
+
+struct Entry {
+  std::string name;
+  uint64_t bytes;
+  timespec used;
+};
+
+class FolderPageStore final : public PageStore {
+ public:
+  FolderPageStore(const std::string& dir, uint64_t limit, PageStoreHooks hooks)
+      : folder_(dir + "/v1"), limit_(limit), hooks_(std::move(hooks)) {
+    prepare_folder();
+    remove_abandoned();
+    held_ = total(pages());
+  }
+
+  bool contains(const PageKey& key) override { return ::access(path(key).c_str(), R_OK) == 0; }
+
+  bool load(const PageKey& key, std::span<std::byte> index, std::span<std::byte> kv) override {
+    const std::string file_path = path(key);
+    const File file(::open(file_path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!file.ok()) return false;
+    if (read_page(file.fd(), key, index, kv)) {
+      touch(file.fd());
+      return true;
+    }
+    ::unlink(file_path.c_str());
+    return false;
+  }
+
+  void save(const PageKey& key, std::span<const std::byte> index,
+            std::span<const std::byte> kv) override {
+    const uint64_t bytes = file_bytes(index.size(), kv.size());
+    if (bytes > limit_) return;
+    const File existing(::open(path(key).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (existing.ok()) {
+      touch(existing.fd());
+      return;
+    }
+    make_room(bytes);
+    int reason = write_page(key, index, kv);
+    if (reason == ENOENT) {  // the folder is gone, or a cleaner took the file before it was locked
+      prepare_folder();
+      reason = write_page(key, index, kv);
+    }
+    if (reason == 0) return;
+    const bool full = reason == ENOSPC || reason == EDQUOT || reason == EFBIG;
+    throw Error(full ? BS_DISK_FULL : BS_UNREADABLE,
+                (full ? "no room for a page in " : "cannot write a page in ") + folder_ + ": " +
+                    std::strerror(reason));
+  }
+
+  void clear() override {
+    for (const Entry& entry : pages()) ::unlink((folder_ + "/" + entry.name).c_str());
+    remove_abandoned();
+    const std::lock_guard lock(mutex_);
+    held_ = 0;
+    written_ = 0;
+  }
+
+  uint64_t bytes() override { return total(pages()); }
+
+ private:
+  static uint64_t file_bytes(uint64_t index, uint64_t kv) {
+    return kHeaderBytes + round_up(index) + kv;
+  }
+  std::string path(const PageKey& key) const { return folder_ + "/" + hex(key) + kPageEnd; }
+  int before(const char* step) const { return hooks_.before ? hooks_.before(step) : 0; }
+
+  void prepare_folder() const {
+    if (const int reason = make_folders(folder_); reason != 0)
+      throw Error(BS_UNREADABLE,
+                  "cannot create the page store " + folder_ + ": " + std::strerror(reason));
+    const File folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+    struct stat info {};
+    if (!folder.ok() || ::fstat(folder.fd(), &info) != 0)
+      throw Error(BS_UNREADABLE, "the page store " + folder_ + " is no folder that can be opened");
+    if (info.st_uid != ::geteuid())
+      throw Error(BS_UNREADABLE, "the page store " + folder_ + " belongs to another user");
+    if ((info.st_mode & 0777) != 0700 && ::fchmod(folder.fd(), 0700) != 0)
+      throw Error(BS_UNREADABLE, "cannot make the page store " + folder_ + " private");
+  }
+
+  bool read_page(int fd, const PageKey& key, std::span<std::byte> index,
+                 std::span<std::byte> kv) const {
+    struct stat info {};
+    if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return false;
+    if (static_cast<uint64_t>(info.st_size) != file_bytes(index.size(), kv.size())) return false;
+    Header header;
+    if (!read_all(fd, std::as_writable_bytes(std::span(&header, 1)), 0)) return false;
+    if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0 || header.version != kVersion ||
+        header.header_bytes != kHeaderBytes || header.key != key ||
+        header.header_checksum != checksum64(&header, kCheckedHeader) ||
+        header.index_bytes != index.size() || header.kv_bytes != kv.size())
+      return false;
+    return read_all(fd, index, kHeaderBytes) &&
+           checksum64(index.data(), index.size()) == header.index_checksum &&
+           read_all(fd, kv, kHeaderBytes + round_up(index.size())) &&
+           checksum64(kv.data(), kv.size()) == header.kv_checksum;
+  }
+
+  // 0 or the errno; after a failure the temporary file is gone.
+  int write_page(const PageKey& key, std::span<const std::byte> index,
+                 std::span<const std::byte> kv) {
+    static std::atomic<uint64_t> counter{0};
+    const std::string temporary = folder_ + "/" + hex(key) + "." + std::to_string(::getpid()) +
+                                  "-" + std::to_string(counter++) + kTemporaryEnd;
+    if (const int reason = before("create")) return reason;
+    File file(
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file.ok()) return errno;
+    // The lock says that the writer lives, in every process and container; it dies with it.
+    int reason = ::flock(file.fd(), LOCK_EX) == 0 ? 0 : errno;
+    if (reason == 0) reason = write_parts(file.fd(), key, index, kv);
+    if (reason == 0) reason = before("rename");
+    if (reason == 0 && ::rename(temporary.c_str(), path(key).c_str()) != 0) reason = errno;
+    if (reason != 0) {
+      ::unlink(temporary.c_str());
+      return reason;
+    }
+    const std::lock_guard lock(mutex_);
+    held_ += file_bytes(index.size(), kv.size());
+    written_ += file_bytes(index.size(), kv.size());
+    return 0;
+  }
+
+  int write_parts(int fd, const PageKey& key, std::span<const std::byte> index,
+                  std::span<const std::byte> kv) const {
+    Header header{};
+    std::memcpy(header.magic, kMagic, sizeof(kMagic));
+    header.version = kVersion;
+    header.header_bytes = kHeaderBytes;
+    header.key = key;
+    header.index_bytes = index.size();
+    header.kv_bytes = kv.size();
+    header.index_checksum = checksum64(index.data(), index.size());
+    header.kv_checksum = checksum64(kv.data(), kv.size());
+    header.header_checksum = checksum64(&header, kCheckedHeader);
+    std::vector<std::byte> front(kHeaderBytes);
+    std::memcpy(front.data(), &header, sizeof(header));
+    const std::vector<std::byte> gap(round_up(index.size()) - index.size());
+    uint64_t offset = 0;
+    for (const std::span<const std::byte> part :
+         {std::span<const std::byte>(front), index, std::span<const std::byte>(gap), kv})
+      if (const int reason = write_all(fd, part, offset)) return reason;
+    // Some file systems say only here that the disk is full; the descriptor keeps the lock.
+    if (const int reason = before("close")) return reason;
+    File copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    return copy.ok() ? copy.close() : errno;
+  }
+
+  int write_all(int fd, std::span<const std::byte> data, uint64_t& offset) const {
+    while (!data.empty()) {
+      if (const int reason = before("write")) return reason;
+      const size_t size = std::min(data.size(), hooks_.write_bytes);
+      const ssize_t put = ::pwrite(fd, data.data(), size, static_cast<off_t>(offset));
+      if (put < 0 && errno == EINTR) continue;
+      if (put <= 0) return put < 0 ? errno : ENOSPC;
+      data = data.subspan(static_cast<size_t>(put));
+      offset += static_cast<uint64_t>(put);
+    }
+    return 0;
+  }
+
+  static void touch(int fd) {
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    const timespec times[2] = {now, now};
+    ::futimens(fd, times);
+  }
+
+  template <typename Visit>
+  void each_file(Visit visit) const {
+    DIR* dir = ::opendir(folder_.c_str());
+    if (dir == nullptr) return;
+    while (const dirent* entry = ::readdir(dir)) visit(std::string(entry->d_name));
+    ::closedir(dir);
+  }
+
+  std::vector<Entry> pages() const {
+    std::vector<Entry> out;
+    each_file([&](const std::string& name) {
+      struct stat info {};
+      if (name.size() != kKeyDigits + std::strlen(kPageEnd) || !name.ends_with(kPageEnd)) return;
+      if (::lstat((folder_ + "/" + name).c_str(), &info) != 0) return;
+      out.push_back({name, static_cast<uint64_t>(info.st_size), info.st_mtim});
+    });
+    return out;
+  }
+
+  static uint64_t total(const std::vector<Entry>& entries) {
+    uint64_t sum = 0;
+    for (const Entry& entry : entries) sum += entry.bytes;
+    return sum;
+  }
+
+  // Temporary files whose writer no longer holds its lock.
+  void remove_abandoned() const {
+    each_file([&](const std::string& name) {
+      if (name.size() <= kKeyDigits || !name.ends_with(kTemporaryEnd)) return;
+      const std::string file_path = folder_ + "/" + name;
+      const File file(::open(file_path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+      if (file.ok() && ::flock(file.fd(), LOCK_EX | LOCK_NB) == 0) ::unlink(file_path.c_str());
+    });
+  }
+
+  // Looks at the folder where our own count exceeds the limit, or after 1/32 of the limit was
+  // written, since other processes write too. Frees 1/16 more than needed, so as not to look again
+  // for every page. Two processes that evict at once remove a few pages too many, never one in use:
+  // an open file outlives its name.
+  void make_room(uint64_t needed) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (held_ + needed <= limit_ && written_ <= limit_ / 32) return;
+      written_ = 0;
+    }
+    std::vector<Entry> entries = pages();
+    uint64_t sum = total(entries);
+    if (sum + needed > limit_) {
+      const uint64_t target = limit_ - std::min(limit_ - needed, limit_ / 16) - needed;
+      std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+        if (a.used.tv_sec != b.used.tv_sec) return a.used.tv_sec < b.used.tv_sec;
+        return a.used.tv_nsec < b.used.tv_nsec;
+      });
+      for (const Entry& entry : entries) {
+        if (sum <= target) break;
+        if (before("evict") != 0) break;
+        ::unlink((folder_ + "/" + entry.name).c_str());
+        sum -= entry.bytes;
+      }
+      remove_abandoned();
+    }
+    const std::lock_guard lock(mutex_);
+    held_ = sum;
+  }
+
+  const std::string folder_;
+  const uint64_t limit_;
+  const PageStoreHooks hooks_;
+  std::mutex mutex_;
+  uint64_t held_ = 0;     // our count of all pages, right when last looked
+  uint64_t written_ = 0;  // by us since then
+};
+
+}  // namespace
+
+std::unique_ptr<PageStore> PageStore::open(const std::string& dir, uint64_t limit_bytes,
+                                           PageStoreHooks hooks) {
+  return std::make_unique<FolderPageStore>(dir, limit_bytes, std::move(hooks));
+}
+
+}  // namespace blocksight
