@@ -1,5 +1,5 @@
 // The dependency rules of docs/architecture.md, kept by lint and not by manners.
-import importX from "eslint-plugin-import-x";
+import importX, { createNodeResolver } from "eslint-plugin-import-x";
 import tseslint from "typescript-eslint";
 
 /** Files in `target` may not import from `from`. */
@@ -27,6 +27,12 @@ export default tseslint.config(
     files: ["**/*.ts", "**/*.tsx"],
     extends: [...tseslint.configs.strictTypeChecked],
     plugins: { "import-x": importX },
+    // Imports name the file that will exist; the rules need the one that does, or they see nothing.
+    settings: {
+      "import-x/resolver-next": [
+        createNodeResolver({ extensionAlias: { ".js": [".ts", ".tsx", ".js"] } }),
+      ],
+    },
     languageOptions: {
       parserOptions: { projectService: true },
     },
