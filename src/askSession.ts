@@ -7,7 +7,7 @@ import type { AskModels, AskOptions, AskParts, Asked, Opened, Question } from ".
 import { AskRun } from "./ask/askRun.js";
 import { memoryBudgetTokens, refuseOverBudget } from "./ask/budget.js";
 import { recordRate } from "./ask/rates.js";
-import type { EngineInfo, OpenModel } from "./shared/engineMessages.js";
+import type { EngineInfo, OpenModel, ReadProgress } from "./shared/engineMessages.js";
 import { BlocksightError } from "./shared/errors.js";
 import type { ModelInfo } from "./shared/model.js";
 import type { Pack } from "./shared/pack.js";
@@ -17,6 +17,7 @@ export class AskSession {
   private opened: Promise<Opened> | undefined;
   private found: Promise<{ info: EngineInfo; models: AskModels }> | undefined;
   private isBusy = false;
+  private lastPack: Pack | undefined;
   /** Segments in the order in which reading on goes, from the last question. */
   private readingOrder: Uint32Array = new Uint32Array();
 
@@ -45,28 +46,78 @@ export class AskSession {
     }
   }
 
+  /** Packs and opens the models without asking: what a surface shows before the first question. */
+  async prepare(options: AskOptions): Promise<Pack> {
+    const opening = this.open(options.onEvent);
+    const pack = await this.pack(opening, options);
+    const { answering } = await opening;
+    options.onEvent({ t: "opened", model: answering });
+    return pack.value;
+  }
+
+  /**
+   * After files were saved: packs again and reads the segments of `paths` that are not held, at
+   * lowest priority, so that the next question starts at once.
+   */
+  async readChanged(paths: ReadonlySet<string>, options: AskOptions): Promise<void> {
+    const pack = await this.prepare(options);
+    const { models } = await this.open();
+    const { held } = await this.parts.engine.request("setPack", {
+      model: models.answering.role,
+      tokens: pack.models[0]?.tokens ?? [],
+      fileOfSegment: Uint32Array.from(pack.segments, ({ file }) => file),
+    });
+    const changed = [...pack.segments.keys()].filter((segment) => {
+      const path = pathOfSegment(pack, segment);
+      return held[segment] === 0 && path !== undefined && paths.has(path);
+    });
+    await this.readInBackground(Uint32Array.from(changed), options);
+  }
+
   /**
    * Reads what is not in sight yet, at lowest priority, in the order of the last question's scout
    * focus. Resolves when all is read or the signal is aborted.
    */
-  async readOn({ signal, onEvent }: AskOptions): Promise<void> {
-    const { answering, models } = await this.open();
+  async readOn(options: AskOptions): Promise<void> {
     const order = this.readingOrder;
-    if (order.length === 0) return;
-    const { elapsedMs, prefillTokens, reusedTokens, read } = await this.parts.engine.request(
-      "read",
-      { model: models.answering.role, segments: order, background: true },
-      { signal },
-    );
-    recordRate(this.parts.rates, answering, { prefillTokens, elapsedMs });
-    const model = models.answering.role;
-    const segments = read.length;
+    const read = await this.readInBackground(order, options);
     // Another question may have come and set its own order meanwhile.
     if (this.readingOrder === order) {
       const done = new Set(read);
       this.readingOrder = order.filter((segment) => !done.has(segment));
     }
-    onEvent({ t: "readingEnded", model, segments, prefillTokens, reusedTokens, elapsedMs });
+  }
+
+  private async readInBackground(
+    segments: Uint32Array,
+    { signal, onEvent }: AskOptions,
+  ): Promise<Uint32Array> {
+    const { answering, models } = await this.open();
+    const { role: model } = models.answering;
+    const pack = this.lastPack;
+    if (segments.length === 0 || pack === undefined) return new Uint32Array();
+    const onReadProgress = (progress: ReadProgress): void => {
+      const { segment, doneTokens, totalTokens, tokensPerSecond } = progress;
+      const path = pathOfSegment(pack, segment) ?? "";
+      const left = Math.max(0, totalTokens - doneTokens);
+      const etaMs = tokensPerSecond > 0 ? (left / tokensPerSecond) * 1000 : 0;
+      onEvent({ t: "reading", model, path, doneTokens, totalTokens, tokensPerSecond, etaMs });
+    };
+    const { elapsedMs, prefillTokens, reusedTokens, read } = await this.parts.engine.request(
+      "read",
+      { model, segments, background: true },
+      { signal, onReadProgress },
+    );
+    recordRate(this.parts.rates, answering, { prefillTokens, elapsedMs });
+    onEvent({
+      t: "readingEnded",
+      model,
+      segments: read.length,
+      prefillTokens,
+      reusedTokens,
+      elapsedMs,
+    });
+    return read;
   }
 
   private async askAlone(question: Question, options: AskOptions): Promise<Asked> {
@@ -74,6 +125,7 @@ export class AskSession {
     const opening = this.open(onEvent);
     const pack = await this.pack(opening, options);
     const opened = await opening;
+    onEvent({ t: "opened", model: opened.answering });
     throwIfCancelled(signal);
     const budget = question.budgetTokens ?? memoryBudgetTokens(opened);
     refuseOverBudget(pack.value, budget);
@@ -108,6 +160,7 @@ export class AskSession {
         onProgress: (progress) => onEvent({ t: "packing", progress }),
       });
       const elapsedMs = this.now() - start;
+      this.lastPack = value;
       onEvent({ t: "packed", pack: value, packMs: elapsedMs });
       return { value, elapsedMs };
     } catch (error) {
@@ -149,6 +202,10 @@ export class AskSession {
     const answering = await openOne(models.answering);
     return { info, models, answering, scout };
   }
+}
+
+function pathOfSegment(pack: Pack, segment: number): string | undefined {
+  return pack.files[pack.segments[segment]?.file ?? -1]?.path;
 }
 
 function throwIfCancelled(signal: AbortSignal): void {

@@ -1,6 +1,6 @@
 /** What a surface hears while a question is asked. Small things only, in order. */
 import type { AskResult, Citation, FileRead, Sight } from "../shared/answer.js";
-import type { ModelRole } from "../shared/model.js";
+import type { ModelInfo, ModelRole } from "../shared/model.js";
 import type { Pack } from "../shared/pack.js";
 
 export interface PackProgress {
@@ -16,6 +16,8 @@ export type AskEvent =
   | { readonly t: "packing"; readonly progress: PackProgress }
   | { readonly t: "packed"; readonly pack: Pack; readonly packMs: number }
   | { readonly t: "opening"; readonly model: ModelRole }
+  /** The answering model is open. */
+  | { readonly t: "opened"; readonly model: ModelInfo }
   /** Before a model reads: what, how much of it is new, and how long that should take. */
   | {
       readonly t: "readingStarts";

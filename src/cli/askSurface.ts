@@ -66,6 +66,7 @@ export class AskSurface {
       case "text":
         this.answer(event.text);
         break;
+      case "opened":
       case "citation":
         break;
       case "done":

@@ -1,0 +1,335 @@
+/**
+ * Questions of one window, from the click to the last step. Knows no editor: what it needs of one
+ * comes in as `AskHost`, so that the whole flow runs in a unit test over the fake engine.
+ */
+import type { AskEvent } from "../ask/askEvents.js";
+import { GREEDY, type AskParts, type Asked, type Question } from "../ask/askParts.js";
+import type { ReadMode } from "../ask/readingPlan.js";
+import { AskSession } from "../askSession.js";
+import type { Turn } from "../shared/engineMessages.js";
+import { BlocksightError } from "../shared/errors.js";
+
+import type { Pack } from "../shared/pack.js";
+import { readingActivity, type AskModel } from "./askModel.js";
+import { isLeftOut, packState, PackTree } from "./packTree.js";
+import { problemOf } from "./problems.js";
+import { suggestedQuestions } from "./suggestedQuestions.js";
+
+/** The parts of a session and how to end them. */
+export interface ConnectedParts extends AskParts {
+  readonly dispose: () => Promise<void>;
+}
+
+/** What goes into the pack besides the settings. */
+export interface PackSelection {
+  /** Folders ending in "/" and files; empty for everything. */
+  readonly scope: readonly string[];
+  readonly leftOut: readonly string[];
+}
+
+export interface AskSettings {
+  readonly read: ReadMode;
+  readonly maxTokens: number;
+  readonly temperature: number;
+  readonly budgetTokens: number | undefined;
+  readonly readInBackground: boolean;
+}
+
+export interface AskHost {
+  readonly connect: (selection: () => PackSelection) => Promise<ConnectedParts>;
+  readonly settings: () => AskSettings;
+  readonly newId: () => string;
+  /** Keeps an answer and makes it the current one for evidence, marks and trees. */
+  readonly onAnswered: (id: string, asked: Asked) => Promise<void>;
+  readonly onBug: (error: unknown) => void;
+  readonly saveLeftOut: (leftOut: readonly string[]) => void;
+}
+
+/** Waits before the engine is started again after it died, by how often it died in a row. */
+const BACK_OFF_MS = [0, 1000, 4000, 15_000] as const;
+
+interface About {
+  readonly label: string;
+  readonly text: string;
+}
+
+export class AskController {
+  readonly tree = new PackTree();
+  private connected: Promise<{ parts: ConnectedParts; session: AskSession }> | undefined;
+  private running: AbortController | undefined;
+  private background: AbortController | undefined;
+  private about: About | undefined;
+  private deaths = 0;
+  private lastQuestion = "";
+  private leftOut: readonly string[];
+
+  constructor(
+    private readonly model: AskModel,
+    private readonly host: AskHost,
+    leftOut: readonly string[],
+  ) {
+    this.leftOut = leftOut;
+  }
+
+  get isBusy(): boolean {
+    return this.running !== undefined;
+  }
+
+  /** Packs without asking: what the view shows before the first question. */
+  async prepare(): Promise<void> {
+    if (this.isBusy) return;
+    this.stopBackground();
+    await this.exclusively(async (signal) => {
+      this.model.setActivity({ kind: "starting" });
+      const { session } = await this.connection();
+      await session.prepare({ signal, onEvent: (event) => this.onEvent(event) });
+    }).catch((error: unknown) => this.onProblem(error));
+    this.model.setActivity(undefined);
+  }
+
+  async ask(text: string): Promise<void> {
+    if (this.isBusy) throw busy();
+    this.stopBackground();
+    this.model.setProblem(undefined);
+    this.lastQuestion = text;
+    const { turns, scope } = this.model.state;
+    const id = this.host.newId();
+    const history = turns.filter(({ stopReason }) => stopReason !== undefined).flatMap(historyOf);
+    this.model.startTurn(id, text, scope);
+    try {
+      const asked = await this.exclusively(async (signal) => {
+        const { session } = await this.connection();
+        const question = this.question(text, history);
+        return session.ask(question, { signal, onEvent: (event) => this.onEvent(event) });
+      });
+      this.deaths = 0;
+      this.about = undefined;
+      this.model.setScope(scope, undefined);
+      this.model.finishTurn(asked.result);
+      await this.host.onAnswered(id, asked);
+    } catch (error) {
+      await this.onDeath(error);
+      this.reportBug(error);
+      this.model.failTurn(problemOf(error));
+      return;
+    }
+    if (this.host.settings().readInBackground) void this.readOn();
+  }
+
+  /** Stops the native loop within one step or one chunk; what was read so far stays on screen. */
+  stop(): void {
+    this.running?.abort();
+    this.stopBackground();
+  }
+
+  /** Reads what was not in sight, at the lowest priority, until done or interrupted. */
+  async readOn(): Promise<void> {
+    if (this.isBusy || this.background !== undefined) return;
+    await this.inBackground((session, signal) =>
+      session.readOn({ signal, onEvent: (event) => this.onBackgroundEvent(event) }),
+    );
+  }
+
+  /** After a save: packs again and reads the changed segments, so that the next question starts at once. */
+  async readSaved(paths: ReadonlySet<string>): Promise<void> {
+    if (this.isBusy || this.connected === undefined) return;
+    this.stopBackground();
+    await this.inBackground((session, signal) =>
+      session.readChanged(paths, { signal, onEvent: (event) => this.onBackgroundEvent(event) }),
+    );
+  }
+
+  newConversation(): void {
+    this.stop();
+    this.about = undefined;
+    this.model.setScope([], undefined);
+    this.model.clearTurns();
+    this.model.setProblem(undefined);
+  }
+
+  retry(): Promise<void> {
+    const { turns } = this.model.state;
+    if (turns.at(-1)?.error !== undefined) this.model.failTurn(undefined);
+    return this.lastQuestion === "" ? this.prepare() : this.ask(this.lastQuestion);
+  }
+
+  askWithin(scope: readonly string[]): void {
+    const { scope: old } = this.model.state;
+    this.model.setScope([...new Set([...old, ...scope])], this.about?.label);
+  }
+
+  askAbout(about: About): void {
+    this.about = about;
+    this.model.setScope(this.model.state.scope, about.label);
+  }
+
+  clearScope(path: string | undefined): void {
+    if (path === undefined) this.about = undefined;
+    const scope =
+      path === undefined
+        ? this.model.state.scope
+        : this.model.state.scope.filter((p) => p !== path);
+    this.model.setScope(scope, this.about?.label);
+  }
+
+  async setIncluded(path: string, included: boolean): Promise<void> {
+    const others = this.leftOut.filter((entry) => entry !== path && !entry.startsWith(path));
+    this.leftOut = included ? others : [...others, path];
+    this.host.saveLeftOut(this.leftOut);
+    await this.prepare();
+  }
+
+  isLeftOut(path: string): boolean {
+    return isLeftOut(path, this.leftOut);
+  }
+
+  /** Ends the engine process; the next question starts another. */
+  async restart(): Promise<void> {
+    this.stop();
+    await this.disconnect();
+    this.deaths = 0;
+    this.model.setProblem(undefined);
+    await this.prepare();
+  }
+
+  async dispose(): Promise<void> {
+    this.stop();
+    await this.disconnect();
+  }
+
+  private question(text: string, history: readonly Turn[]): Question {
+    const { read, maxTokens, temperature, budgetTokens } = this.host.settings();
+    return {
+      text: this.about === undefined ? text : `${text}\n\n${this.about.text}`,
+      history,
+      read,
+      maxTokens,
+      sampling: { ...GREEDY, temperature },
+      ...(budgetTokens === undefined ? {} : { budgetTokens }),
+    };
+  }
+
+  private async connection(): Promise<{ parts: ConnectedParts; session: AskSession }> {
+    this.connected ??= this.connect();
+    this.connected.catch(() => (this.connected = undefined));
+    return this.connected;
+  }
+
+  private async connect(): Promise<{ parts: ConnectedParts; session: AskSession }> {
+    const wait = BACK_OFF_MS[Math.min(this.deaths, BACK_OFF_MS.length - 1)] ?? 0;
+    this.model.setEngine({ phase: this.deaths === 0 ? "starting" : "restarting" });
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    const parts = await this.host.connect(() => ({
+      scope: this.model.state.scope,
+      leftOut: this.leftOut,
+    }));
+    return { parts, session: new AskSession(parts) };
+  }
+
+  private async disconnect(): Promise<void> {
+    const old = this.connected;
+    this.connected = undefined;
+    this.model.setEngine({ phase: "off" });
+    const ended = await old?.catch(() => undefined);
+    await ended?.parts.dispose();
+  }
+
+  private async exclusively<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    if (this.running !== undefined) throw busy();
+    const running = new AbortController();
+    this.running = running;
+    try {
+      return await work(running.signal);
+    } finally {
+      this.running = undefined;
+    }
+  }
+
+  private async inBackground(
+    work: (session: AskSession, signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    const background = new AbortController();
+    this.background = background;
+    try {
+      const { session } = await this.connection();
+      await work(session, background.signal);
+    } catch (error) {
+      // A question that comes in between ends the background; anything else is said.
+      if (!background.signal.aborted) this.onProblem(error);
+    } finally {
+      if (this.background === background) {
+        this.background = undefined;
+        if (!this.isBusy) this.model.setActivity(undefined);
+      }
+    }
+  }
+
+  private stopBackground(): void {
+    this.background?.abort();
+    this.background = undefined;
+  }
+
+  private onEvent(event: AskEvent): void {
+    if (event.t === "packed") this.onPacked(event.pack);
+    else if (event.t === "opened") {
+      const { name, quantization, kernels } = event.model;
+      const detail = Object.entries(kernels)
+        .map(([op, id]) => `${op}: ${id}`)
+        .join("\n");
+      this.model.setEngine({ phase: "ready", model: `${name} ${quantization}`, detail });
+    }
+    this.model.apply(event);
+  }
+
+  private onBackgroundEvent(event: AskEvent): void {
+    if (this.isBusy) return;
+    if (event.t === "packed") this.onPacked(event.pack);
+    if (event.t === "reading") this.model.setActivity(readingActivity(event, true));
+  }
+
+  private onPacked(pack: Pack): void {
+    this.tree.update(pack);
+    this.model.setPaths(new Set(pack.files.map(({ path }) => path)));
+    const budget = this.host.settings().budgetTokens ?? 0;
+    this.model.setPack(packState(pack, this.leftOut, budget));
+    if (this.model.state.suggestions.length === 0) {
+      this.model.setSuggestions(suggestedQuestions(pack));
+    }
+  }
+
+  private onProblem(error: unknown): void {
+    void this.onDeath(error);
+    this.reportBug(error);
+    const problem = problemOf(error);
+    if (problem !== undefined) this.model.setProblem(problem);
+  }
+
+  private reportBug(error: unknown): void {
+    if (!(error instanceof BlocksightError) || error.code === "internal") this.host.onBug(error);
+  }
+
+  private async onDeath(error: unknown): Promise<void> {
+    const isDead =
+      error instanceof BlocksightError &&
+      (error.code === "engineKilled" || error.code === "engineDisposed");
+    if (!isDead) return;
+    this.deaths++;
+    await this.disconnect();
+    this.model.setEngine({ phase: "failed" });
+  }
+}
+
+function historyOf(turn: { readonly question: string; readonly answer: string }): Turn[] {
+  return [
+    { role: "user", text: turn.question },
+    { role: "assistant", text: turn.answer },
+  ];
+}
+
+function busy(): BlocksightError {
+  return new BlocksightError(
+    "engineBusy",
+    "Another question is being answered.",
+    "Wait for it or stop it, then ask again.",
+  );
+}

@@ -1,0 +1,185 @@
+import { describe, expect, it, vi } from "vitest";
+import type { Asked } from "../../src/ask/askParts.js";
+import { AskController, type AskSettings } from "../../src/views/askController.js";
+import { AskModel } from "../../src/views/askModel.js";
+import type { AskState } from "../../src/shared/messages.js";
+import { fakeParts, SLOW_CODER, type FakeParts } from "../fakes/fakeParts.js";
+import { TINY_PROJECT, tinyPack } from "../fakes/tinyPack.js";
+
+interface Options {
+  readonly settings?: Partial<AskSettings>;
+  readonly parts?: () => FakeParts;
+}
+
+function makeController({
+  settings = {},
+  parts = () => fakeParts({ rates: SLOW_CODER }),
+}: Options = {}) {
+  const states: AskState[] = [];
+  const answered: Asked[] = [];
+  const connected: FakeParts[] = [];
+  const model = new AskModel((state) => states.push(state));
+  const onBug = vi.fn();
+  const controller = new AskController(
+    model,
+    {
+      connect: (selection) => {
+        const made = parts();
+        made.nextPack = () => {
+          const { scope, leftOut } = selection();
+          const chosen = Object.entries(TINY_PROJECT).filter(
+            ([path]) =>
+              (scope.length === 0 || scope.some((s) => path.startsWith(s))) &&
+              !leftOut.some((out) => path.startsWith(out)),
+          );
+          return tinyPack(Object.fromEntries(chosen));
+        };
+        connected.push(made);
+        return Promise.resolve(made);
+      },
+      settings: () => ({
+        read: { t: "auto" },
+        maxTokens: 60,
+        temperature: 0,
+        budgetTokens: undefined,
+        readInBackground: false,
+        ...settings,
+      }),
+      newId: () => `id${states.length}`,
+      onAnswered: (_id, asked) => {
+        answered.push(asked);
+        return Promise.resolve();
+      },
+      onBug,
+      saveLeftOut: () => undefined,
+    },
+    [],
+  );
+  return { controller, model, states, answered, connected, onBug };
+}
+
+const QUESTION = "Where is open_session defined?";
+
+describe("a question in the ask view", () => {
+  it("shows the pack before anything is read", async () => {
+    const { controller, model, connected } = makeController();
+    await controller.prepare();
+    expect(model.state.pack?.files).toBe(5);
+    expect(model.state.engine.phase).toBe("ready");
+    expect(connected[0]?.engine.requests).not.toContain("read");
+  });
+
+  it("shows files with the most focus before the first answer token", async () => {
+    const { controller, states } = makeController();
+    await controller.ask(QUESTION);
+    const withText = states.findIndex((s) => (s.turns.at(-1)?.answer ?? "") !== "");
+    const before = states[withText - 1]?.turns.at(-1);
+    expect(before?.files[0]?.path).toBe("shop/checkout.py");
+    expect(before?.answer).toBe("");
+  });
+
+  it("ends with the answer, its citation as a link, and what was in sight", async () => {
+    const { controller, model, answered } = makeController();
+    await controller.ask(QUESTION);
+    const turn = model.state.turns[0];
+    expect(turn?.links.find(({ kind }) => kind === "citation")?.path).toBe("shop/checkout.py");
+    expect(turn?.sight?.segments).toBeLessThanOrEqual(turn?.sight?.ofSegments ?? 0);
+    expect(turn?.stopReason).toBe("eos");
+    expect(answered).toHaveLength(1);
+    expect(model.state.activity).toBeUndefined();
+  });
+
+  it("sends the turns before it with a follow-up question", async () => {
+    const { controller, model } = makeController();
+    await controller.ask(QUESTION);
+    await controller.ask("And what calls it?");
+    expect(model.state.turns.map(({ question }) => question)).toEqual([
+      QUESTION,
+      "And what calls it?",
+    ]);
+  });
+
+  it("stops while reading and keeps what is on screen", async () => {
+    const { controller, model } = makeController({
+      parts: () => fakeParts({ rates: SLOW_CODER, segmentDelayMs: 5000 }),
+    });
+    const asking = controller.ask(QUESTION);
+    await vi.waitFor(() => expect(model.state.turns).toHaveLength(1));
+    setTimeout(() => controller.stop(), 30);
+    await asking;
+    expect(model.state.turns[0]?.stopReason ?? "cancelled").toBe("cancelled");
+    expect(model.state.activity).toBeUndefined();
+    expect(controller.isBusy).toBe(false);
+  });
+
+  it("offers to ask again when the engine dies, and a new engine answers", async () => {
+    const { controller, model, connected, onBug } = makeController({
+      parts: () => fakeParts({ rates: SLOW_CODER, stepDelayMs: 20 }),
+    });
+    const asking = controller.ask(QUESTION);
+    await vi.waitFor(() => expect(model.state.turns[0]?.answer).not.toBe(""));
+    connected[0]?.engine.kill();
+    await asking;
+    expect(model.state.turns[0]?.error).toMatchObject({
+      code: "engineKilled",
+      actions: ["retry", "showLog"],
+    });
+    expect(model.state.engine.phase).toBe("failed");
+    await controller.retry();
+    expect(connected).toHaveLength(2);
+    expect(model.state.turns).toHaveLength(1);
+    expect(model.state.turns[0]?.stopReason).toBe("eos");
+    expect(onBug).not.toHaveBeenCalled();
+  });
+
+  it("reads on in the background, and makes way for the next question", async () => {
+    const { controller, model } = makeController({
+      settings: { readInBackground: true, read: { t: "count", count: 2 } },
+      parts: () => fakeParts({ rates: SLOW_CODER, segmentDelayMs: 20 }),
+    });
+    await controller.ask(QUESTION);
+    await vi.waitFor(() =>
+      expect(model.state.activity).toMatchObject({ kind: "reading", background: true }),
+    );
+    await controller.ask("Where is restock defined?");
+    expect(model.state.turns[1]?.stopReason).toBe("eos");
+    expect(model.state.problem).toBeUndefined();
+  });
+
+  it("asks within chosen folders only", async () => {
+    const { controller, model } = makeController();
+    controller.askWithin(["docs/"]);
+    await controller.ask("What is sold?");
+    expect(model.state.pack?.files).toBe(1);
+    expect(model.state.turns[0]?.scope).toEqual(["docs/"]);
+  });
+
+  it("packs again when something is left out", async () => {
+    const { controller, model } = makeController();
+    await controller.prepare();
+    await controller.setIncluded("shop/", false);
+    expect(model.state.pack?.files).toBe(1);
+    await controller.setIncluded("shop/", true);
+    expect(model.state.pack?.files).toBe(5);
+  });
+
+  it("says what to do where the pack is over budget", async () => {
+    const { controller, model } = makeController({ settings: { budgetTokens: 10 } });
+    await controller.ask(QUESTION);
+    expect(model.state.turns[0]?.error).toMatchObject({ code: "overBudget" });
+  });
+
+  it("reads only the saved file's changed segments after a save", async () => {
+    const { controller, connected } = makeController({ settings: { read: { t: "all" } } });
+    await controller.ask(QUESTION);
+    const [parts] = connected;
+    if (parts === undefined) throw new Error("Nothing was connected.");
+    const changed = { ...TINY_PROJECT, "docs/readme.md": "# Shop\n\nIt sells new things now.\n" };
+    parts.nextPack = () => tinyPack(changed);
+    const read = vi.spyOn(parts.engine, "request");
+    await controller.readSaved(new Set(["docs/readme.md"]));
+    const bodies = read.mock.calls.filter(([name]) => name === "read").map(([, body]) => body);
+    expect(bodies).toHaveLength(1);
+    expect(bodies[0]).toMatchObject({ background: true, segments: Uint32Array.of(0) });
+  });
+});
