@@ -1,0 +1,45 @@
+// The kernels, compiled once per instruction set (sources.cmake) with flags of its own.
+#include "kernels.h"
+
+#include "simd.h"
+//
+#include "kernels_matmul.h"
+#include "kernels_pages.h"
+#include "kernels_rows.h"
+
+namespace blocksight::cpu {
+
+#ifndef BS_KERNELS
+#error "BS_KERNELS names the exported table"
+#endif
+
+const Kernels BS_KERNELS = {
+    .isa = BS_ISA,
+    .matmul_i8 = BS_ISA "-i8",
+    .matmul_bf16 = kHasBf16 ? BS_ISA "-bf16" : BS_ISA "-f32",
+    .has_bf16 = kHasBf16,
+    .rms_norm = rms_norm,
+    .rotate = rotate,
+    .silu_mul = silu_mul,
+    .add = add,
+    .to_bf16 = to_bf16,
+    .quantize_row = quantize_row,
+    .expand_i8 = expand_i8,
+    .expand_f32 = expand_f32,
+    .expand_bf16 = expand_bf16,
+    .i8_product = i8_product,
+    .f32_product = f32_product,
+    .bf16_product = bf16_product,
+    .i8_matvec = i8_matvec,
+    .hadamard = hadamard,
+    .quantize = quantize,
+    .attend_i8 = attend_i8,
+    .attend_bf16 = attend_bf16,
+    .attend_f32 = attend_f32,
+    .exp2 = exp2_all,
+    .score_i8 = score_i8,
+    .score_bf16 = score_bf16,
+    .score_f32 = score_f32,
+};
+
+}  // namespace blocksight::cpu

@@ -1,0 +1,320 @@
+// Scores and attention over one block of a page. Part of kernels.cpp.
+//
+// Every function treats its rows apart: what a row gets is the same whichever rows stand beside it,
+// so the dense path over a segment and the sparse one over selected blocks agree bit for bit.
+#pragma once
+
+namespace {
+
+using blocksight::cpu::AttendState;
+using blocksight::cpu::KvBlock;
+
+constexpr int kTokens = 128;
+constexpr int kTokenTiles = kTokens / kLanes;
+constexpr float kNever = -__builtin_inff();
+
+BS_INLINE int most_visible(const int* visible, int rows) {
+  int most = 0;
+  for (int r = 0; r < rows; r++) most = visible[r] > most ? visible[r] : most;
+  return most;
+}
+
+// Calls put(row, tile, dots times key_scale) for the token tiles that any of R rows sees.
+template <int R, typename Put>
+BS_INLINE void score_tiles(const uint8_t* keys, const float* key_scale, int64_t width,
+                           const int8_t* q, const int32_t* q_sum, int visible, const Put& put) {
+  for (int tile = 0; tile * kLanes < visible; tile += kPanelTile) {
+    I32 acc[R][kPanelTile];
+    const uint8_t* panels[kPanelTile];
+    for (int p = 0; p < kPanelTile; p++) panels[p] = keys + (tile + p) * width * kLanes;
+#pragma GCC unroll 16
+    for (int r = 0; r < R; r++) {
+#pragma GCC unroll 4
+      for (int p = 0; p < kPanelTile; p++) acc[r][p] = dots_start(q_sum[r]);
+    }
+    dots<true, R, kPanelTile>(q, width, panels, width / 4, acc);
+#pragma GCC unroll 4
+    for (int p = 0; p < kPanelTile; p++) {
+      const F32 scale = load(key_scale + (tile + p) * kLanes);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; r++) put(r, tile + p, to_f32(acc[r][p]) * scale);
+    }
+  }
+}
+
+template <int R>
+BS_INLINE void score_rows_i8(const uint8_t* keys, const float* key_scale, int64_t width,
+                             const int8_t* q, const int32_t* q_sum, const float* q_scale,
+                             const int* visible, float* out) {
+  alignas(64) float best[R][kLanes];
+  for (int r = 0; r < R; r++) store(best[r], f32(kNever));
+  score_tiles<R>(keys, key_scale, width, q, q_sum, most_visible(visible, R),
+                 [&](int r, int tile, F32 score) __attribute__((always_inline)) {
+                   if (visible[r] < kTokens) {
+                     score = first_lanes(visible[r] - tile * kLanes, score, f32(kNever));
+                   }
+                   store(best[r], max(score, load(best[r])));
+                 });
+  for (int r = 0; r < R; r++) {
+    const float top = largest(load(best[r]));
+    out[r] = top == kNever ? kNever : top * q_scale[r];
+  }
+}
+
+void score_i8(const uint8_t* keys, const float* key_scale, int64_t width, const int8_t* q,
+              const int32_t* q_sum, const float* q_scale, const int* visible, int64_t rows,
+              float* out) {
+  int64_t row = 0;
+  for (; row + kRowTile <= rows; row += kRowTile) {
+    score_rows_i8<kRowTile>(keys, key_scale, width, q + row * width, q_sum + row, q_scale + row,
+                            visible + row, out + row);
+  }
+  for (; row + 3 <= rows; row += 3) {
+    score_rows_i8<3>(keys, key_scale, width, q + row * width, q_sum + row, q_scale + row,
+                     visible + row, out + row);
+  }
+  for (; row < rows; row++) {
+    score_rows_i8<1>(keys, key_scale, width, q + row * width, q_sum + row, q_scale + row,
+                     visible + row, out + row);
+  }
+}
+
+BS_INLINE F32 load_element(const float* p) { return load(p); }
+BS_INLINE F32 load_element(const uint16_t* p) { return load_bf16(p); }
+
+// Sixteen tokens' dots with R rows, each a chain over the width.
+template <int R, typename T>
+BS_INLINE void float_dots(const T* keys, int64_t width, const float* q, F32 (&acc)[R]) {
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++) acc[r] = f32(0);
+  for (int64_t e = 0; e < width; e++) {
+    const F32 key = load_element(keys + e * kLanes);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++) acc[r] = fma(f32(q[r * width + e]), key, acc[r]);
+  }
+}
+
+template <typename T>
+void score_float(const T* keys, int64_t width, const float* q, const int* visible, int64_t rows,
+                 float* out) {
+  for (int64_t row = 0; row < rows; row++) {
+    F32 best = f32(kNever);
+    for (int tile = 0; tile * kLanes < visible[row]; tile++) {
+      F32 acc[1];
+      float_dots<1>(keys + tile * width * kLanes, width, q + row * width, acc);
+      best = max(first_lanes(visible[row] - tile * kLanes, acc[0], f32(kNever)), best);
+    }
+    out[row] = largest(best);
+  }
+}
+
+void score_bf16(const uint16_t* keys, int64_t width, const float* q, const int* visible,
+                int64_t rows, float* out) {
+  score_float(keys, width, q, visible, rows, out);
+}
+void score_f32(const float* keys, int64_t width, const float* q, const int* visible, int64_t rows,
+               float* out) {
+  score_float(keys, width, q, visible, rows, out);
+}
+
+BS_INLINE float exp2_of(float x) { return _mm256_cvtss_f32(low_half(exp2(f32(x)))); }
+
+// Scores of one row in base-2 logarithms [128] become weights relative to the block's largest;
+// tiles beyond what is visible become zeros. Notes the block's largest and sum.
+BS_INLINE void soften(float* scores, int visible, float* block_largest, float* block_sum) {
+  const int tiles = (visible + kLanes - 1) / kLanes;
+  F32 top = f32(kNever);
+  for (int t = 0; t < tiles; t++) {
+    const F32 s = first_lanes(visible - t * kLanes, load(scores + t * kLanes), f32(kNever));
+    store(scores + t * kLanes, s);
+    top = max(s, top);
+  }
+  const float most = largest(top);
+  F32 total = f32(0);
+  for (int t = 0; t < tiles; t++) {
+    const F32 p = exp2(load(scores + t * kLanes) - f32(most));
+    store(scores + t * kLanes, p);
+    total = total + p;
+  }
+  for (int t = tiles; t < kTokenTiles; t++) store(scores + t * kLanes, f32(0));
+  *block_largest = most;
+  *block_sum = sum(total);
+}
+
+// Folds a block into the row's running state; returns the factors of what was there and of the
+// block.
+struct Fold {
+  float old, block;
+};
+BS_INLINE Fold fold(const AttendState& state, int64_t row, float block_largest, float block_sum) {
+  const float before = state.largest[row];
+  const float now = before > block_largest ? before : block_largest;
+  const Fold f = {exp2_of(before - now), exp2_of(block_largest - now)};
+  state.largest[row] = now;
+  state.sum[row] = state.sum[row] * f.old + block_sum * f.block;
+  state.block_largest[row] = block_largest;
+  state.block_sum[row] = block_sum;
+  return f;
+}
+
+// Dots over tokens of R rows' unsigned weights [R][128] with P times sixteen columns of values.
+template <int R, int P>
+BS_INLINE void weigh(const uint8_t* weights, const uint8_t* values, int64_t width, int64_t steps,
+                     I32 (&acc)[R][P]) {
+  for (int64_t s = 0; s < steps; s++) {
+    B64 value[P];
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) value[p] = load64(values + s * width * 4 + p * 64);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; r++) {
+      const B64 weight = broadcast4(weights + r * kTokens + s * 4);
+#pragma GCC unroll 4
+      for (int p = 0; p < P; p++) acc[r][p] = dot_unsigned(acc[r][p], weight, value[p]);
+    }
+  }
+}
+
+template <int R, int P>
+BS_INLINE void weigh_columns(const KvBlock& block, const AttendState& state, int64_t row,
+                             const uint8_t* weights, int64_t steps, const Fold* folds,
+                             int64_t column) {
+  I32 acc[R][P];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; r++) {
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) acc[r][p] = i32(0);
+  }
+  weigh<R, P>(weights, static_cast<const uint8_t*>(block.values) + column * 4, state.width, steps,
+              acc);
+#pragma GCC unroll 16
+  for (int r = 0; r < R; r++) {
+    if (folds[r].block < 0) continue;
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) {
+      float* const out = state.out + (row + r) * state.width + column + p * kLanes;
+      store(out, fma(to_f32(acc[r][p]), f32(folds[r].block), load(out) * f32(folds[r].old)));
+    }
+  }
+}
+
+template <int R>
+void attend_rows_i8(const KvBlock& block, const int* visible, const AttendState& state,
+                    int64_t row) {
+  const int most = most_visible(visible + row, R);
+  if (!most) return;
+  alignas(64) float scores[R][kTokens];
+  alignas(64) uint8_t weights[R][kTokens];
+  Fold folds[R];
+  score_tiles<R>(static_cast<const uint8_t*>(block.keys), block.key_scale, state.width,
+                 state.q + row * state.width, state.q_sum + row, most,
+                 [&](int r, int tile, F32 score) __attribute__((always_inline)) {
+                   store(scores[r] + tile * kLanes, score * f32(state.q_scale[row + r]));
+                 });
+  for (int r = 0; r < R; r++) {
+    const int sees = visible[row + r];
+    if (!sees) {
+      memset(weights[r], 0, kTokens);
+      folds[r] = {1, -1};
+      continue;
+    }
+    float block_largest, block_sum;
+    soften(scores[r], sees, &block_largest, &block_sum);
+    // A token's own scale goes into its weight; what is left has one scale a block.
+    const int tiles = (sees + kLanes - 1) / kLanes;
+    F32 top = f32(0);
+    for (int t = 0; t < tiles; t++) {
+      const F32 scale =
+          first_lanes(sees - t * kLanes, load(block.value_scale + t * kLanes), f32(0));
+      const F32 w = load(scores[r] + t * kLanes) * scale;
+      store(scores[r] + t * kLanes, w);
+      top = max(w, top);
+    }
+    const float most_weight = largest(top);
+    const F32 inverse = f32(most_weight > 0 ? 255.0f / most_weight : 0.0f);
+    for (int t = 0; t < tiles; t++) {
+      store_bytes(weights[r] + t * kLanes, to_i32(load(scores[r] + t * kLanes) * inverse));
+    }
+    if (tiles < kTokenTiles) {
+      memset(weights[r] + tiles * kLanes, 0, static_cast<size_t>(kTokenTiles - tiles) * kLanes);
+    }
+    folds[r] = fold(state, row + r, block_largest, block_sum);
+    folds[r].block *= most_weight / 255.0f;
+  }
+  const int64_t steps = (most + 3) / 4;
+  int64_t column = 0;
+  for (; column + kPanelTile * kLanes <= state.width; column += kPanelTile * kLanes) {
+    weigh_columns<R, kPanelTile>(block, state, row, weights[0], steps, folds, column);
+  }
+  for (; column < state.width; column += kLanes) {
+    weigh_columns<R, 1>(block, state, row, weights[0], steps, folds, column);
+  }
+}
+
+void attend_i8(const KvBlock& block, const int* visible, const AttendState& state) {
+  int64_t row = 0;
+  for (; row + kRowTile <= state.rows; row += kRowTile) {
+    attend_rows_i8<kRowTile>(block, visible, state, row);
+  }
+  if (kRowTile > 6) {
+    for (; row + 6 <= state.rows; row += 6) attend_rows_i8<6>(block, visible, state, row);
+  }
+  for (; row + 3 <= state.rows; row += 3) attend_rows_i8<3>(block, visible, state, row);
+  for (; row < state.rows; row++) attend_rows_i8<1>(block, visible, state, row);
+}
+
+template <int R, typename T>
+void attend_rows_float(const KvBlock& block, const int* visible, const AttendState& state,
+                       int64_t row) {
+  const int most = most_visible(visible + row, R);
+  if (!most) return;
+  const int64_t width = state.width;
+  const T* const keys = static_cast<const T*>(block.keys);
+  const T* const values = static_cast<const T*>(block.values);
+  alignas(64) float scores[R][kTokens];
+  Fold folds[R];
+  for (int tile = 0; tile * kLanes < most; tile++) {
+    F32 acc[R];
+    float_dots<R>(keys + tile * width * kLanes, width, state.q_float + row * width, acc);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++) store(scores[r] + tile * kLanes, acc[r]);
+  }
+  for (int r = 0; r < R; r++) {
+    folds[r] = {1, -1};
+    if (!visible[row + r]) {
+      for (int t = 0; t < kTokenTiles; t++) store(scores[r] + t * kLanes, f32(0));
+      continue;
+    }
+    float block_largest, block_sum;
+    soften(scores[r], visible[row + r], &block_largest, &block_sum);
+    folds[r] = fold(state, row + r, block_largest, block_sum);
+  }
+  for (int64_t column = 0; column < width; column += kLanes) {
+    for (int r = 0; r < R; r++) {
+      if (folds[r].block < 0) continue;
+      // Tokens that this row does not see are left out, not multiplied by zero: they may be NaN.
+      F32 acc = f32(0);
+      for (int t = 0; t < visible[row + r]; t++) {
+        acc = fma(f32(scores[r][t]), load_element(values + t * width + column), acc);
+      }
+      float* const out = state.out + (row + r) * width + column;
+      store(out, fma(acc, f32(folds[r].block), load(out) * f32(folds[r].old)));
+    }
+  }
+}
+
+template <typename T>
+BS_INLINE void attend_float(const KvBlock& block, const int* visible, const AttendState& state) {
+  int64_t row = 0;
+  for (; row + 6 <= state.rows; row += 6) attend_rows_float<6, T>(block, visible, state, row);
+  for (; row + 3 <= state.rows; row += 3) attend_rows_float<3, T>(block, visible, state, row);
+  for (; row < state.rows; row++) attend_rows_float<1, T>(block, visible, state, row);
+}
+
+void attend_bf16(const KvBlock& block, const int* visible, const AttendState& state) {
+  attend_float<uint16_t>(block, visible, state);
+}
+void attend_f32(const KvBlock& block, const int* visible, const AttendState& state) {
+  attend_float<float>(block, visible, state);
+}
+
+}  // namespace

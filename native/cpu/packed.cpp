@@ -1,0 +1,197 @@
+#include "packed.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "gguf.h"
+#include "half.h"
+#include "thread_pool.h"
+
+namespace blocksight::cpu {
+
+namespace {
+
+bool has_nibbles(WeightType type) {
+  return type == WeightType::q4_0 || type == WeightType::q4_1 || type == WeightType::q4_k;
+}
+
+Form form_of(WeightType type, Numerics numerics) {
+  if (type == WeightType::f32) return Form::single;
+  if (has_nibbles(type)) return Form::nibble;
+  if (numerics == Numerics::i8) return Form::byte;
+  return numerics == Numerics::bf16 ? Form::half : Form::single;
+}
+
+// Bytes of one panel: data, scales, minimums.
+struct PanelLayout {
+  size_t data, scale, total;
+};
+PanelLayout layout_of(Form form, int64_t padded) {
+  const auto width = static_cast<size_t>(padded);
+  const size_t scales = width / kSub * kPanel * sizeof(uint16_t);
+  switch (form) {
+    case Form::nibble:
+      return {width * 8, scales, width * 8 + 2 * scales};
+    case Form::byte:
+      return {width * 16, scales, width * 16 + scales};
+    case Form::half:
+      return {width * 32, 0, width * 32};
+    case Form::single:
+      break;
+  }
+  return {width * 64, 0, width * 64};
+}
+
+uint16_t read_u16(const std::byte* at) {
+  uint16_t x;
+  std::memcpy(&x, at, sizeof x);
+  return x;
+}
+
+// 32 values that share a scale: byte i holds value i below and 16 + i above.
+struct SubBlock {
+  float scale = 0, minimum = 0;
+  uint8_t nibbles[16] = {};
+};
+
+// Scale and minimum of sub-block j of Q4_K: six bits each, spread over twelve bytes.
+void q4_k_scale(int j, const std::byte* packed, int* scale, int* minimum) {
+  const auto at = [&](int i) { return std::to_integer<int>(packed[i]); };
+  if (j < 4) {
+    *scale = at(j) & 63;
+    *minimum = at(j + 4) & 63;
+  } else {
+    *scale = (at(j + 4) & 15) | (at(j - 4) >> 6 << 4);
+    *minimum = (at(j + 4) >> 4) | (at(j) >> 6 << 4);
+  }
+}
+
+SubBlock read_sub_block(WeightType type, const std::byte* row, int64_t sub) {
+  SubBlock out;
+  if (type == WeightType::q4_k) {
+    constexpr int64_t kSuper = 8, kBytes = 144;
+    const std::byte* const block = row + sub / kSuper * kBytes;
+    const int j = static_cast<int>(sub % kSuper);
+    int scale, minimum;
+    q4_k_scale(j, block + 4, &scale, &minimum);
+    out.scale = half_to_float(read_u16(block)) * static_cast<float>(scale);
+    out.minimum = -half_to_float(read_u16(block + 2)) * static_cast<float>(minimum);
+    // 64 values in 32 bytes: the first 32 below, the others above.
+    uint64_t from[4], to[2];
+    std::memcpy(from, block + 16 + j / 2 * 32, sizeof from);
+    constexpr uint64_t kLow = 0x0F0F0F0F0F0F0F0FULL;
+    for (int i = 0; i < 2; i++) {
+      const uint64_t low = j % 2 ? from[i] >> 4 : from[i],
+                     high = j % 2 ? from[i + 2] >> 4 : from[i + 2];
+      to[i] = (low & kLow) | (high & kLow) << 4;
+    }
+    std::memcpy(out.nibbles, to, sizeof to);
+    return out;
+  }
+  const bool has_minimum = type == WeightType::q4_1;
+  const std::byte* const block = row + sub * (has_minimum ? 20 : 18);
+  out.scale = half_to_float(read_u16(block));
+  out.minimum = has_minimum ? half_to_float(read_u16(block + 2)) : -8 * out.scale;
+  std::memcpy(out.nibbles, block + (has_minimum ? 4 : 2), sizeof out.nibbles);
+  return out;
+}
+
+// Nearest bytes under a scale that f16 holds.
+uint16_t quantize_bytes(const float* values, int8_t* out) {
+  float most = 0;
+  for (int64_t i = 0; i < kSub; i++) most = std::max(most, std::abs(values[i]));
+  const uint16_t scale = float_to_half(most / 127);
+  const float stored = half_to_float(scale);
+  const float inverse = stored > 0 ? 1 / stored : 0;
+  for (int64_t i = 0; i < kSub; i++) {
+    out[i] = static_cast<int8_t>(std::clamp(std::nearbyint(values[i] * inverse), -127.0f, 127.0f));
+  }
+  return scale;
+}
+
+}  // namespace
+
+PackedMatrix::PackedMatrix(const Linear& linear, Numerics numerics, ThreadPool& pool)
+    : numerics_(numerics),
+      form_(form_of(linear.weight.type, numerics)),
+      rows_(linear.weight.rows),
+      cols_(linear.weight.cols),
+      padded_((linear.weight.cols + 63) / 64 * 64) {
+  panel_bytes_ = layout_of(form_, padded_).total;
+  weight_.reserve(static_cast<size_t>(panels()) * panel_bytes_);
+  pool.parallel_for(panels(), 4, [&](int64_t begin, int64_t end) {
+    for (int64_t index = begin; index < end; index++) pack_rows(linear.weight, index);
+  });
+  if (linear.low_rank) pack_low_rank(*linear.low_rank);
+}
+
+Panel PackedMatrix::panel(int64_t index) const {
+  const PanelLayout layout = layout_of(form_, padded_);
+  const auto* const data = weight_.as<const uint8_t>(static_cast<size_t>(index) * panel_bytes_);
+  const auto* const scale = reinterpret_cast<const uint16_t*>(data + layout.data);
+  return {form_, data, scale, scale + layout.scale / sizeof(uint16_t)};
+}
+
+void PackedMatrix::pack_rows(const StoredMatrix& matrix, int64_t index) {
+  const PanelLayout layout = layout_of(form_, padded_);
+  auto* const data = weight_.as<uint8_t>(static_cast<size_t>(index) * panel_bytes_);
+  auto* const scale = reinterpret_cast<uint16_t*>(data + layout.data);
+  uint16_t* const minimum = scale + layout.scale / sizeof(uint16_t);
+  std::memset(data, 0, panel_bytes_);
+  std::vector<float> values(static_cast<size_t>(padded_), 0.0f);
+  int8_t bytes[kSub];
+  for (int64_t r = 0; r < kPanel && index * kPanel + r < rows_; r++) {
+    const int64_t from = stored_row(matrix, index * kPanel + r);
+    const std::byte* const row = matrix.data + static_cast<size_t>(from) * matrix.row_bytes;
+    if (form_ != Form::nibble) dequantize_row(matrix.type, row, cols_, values.data());
+    if (form_ == Form::single) {
+      auto* const to = reinterpret_cast<float*>(data);
+      for (int64_t k = 0; k < cols_; k++) to[k * kPanel + r] = values[static_cast<size_t>(k)];
+      continue;
+    }
+    if (form_ == Form::half) {
+      auto* const to = reinterpret_cast<uint16_t*>(data);
+      for (int64_t k = 0; k < cols_; k++) {
+        to[k / 2 * 32 + r * 2 + k % 2] = float_to_bf16(values[static_cast<size_t>(k)]);
+      }
+      continue;
+    }
+    for (int64_t sub = 0; sub * kSub < cols_; sub++) {
+      if (form_ == Form::nibble) {
+        const SubBlock block = read_sub_block(matrix.type, row, sub);
+        scale[sub * kPanel + r] = float_to_half(block.scale);
+        minimum[sub * kPanel + r] = float_to_half(block.minimum);
+        uint8_t* const to = data + sub * 256 + r * 4;
+        for (int q = 0; q < 4; q++) std::memcpy(to + q * 64, block.nibbles + q * 4, 4);
+      } else {
+        scale[sub * kPanel + r] = quantize_bytes(values.data() + sub * kSub, bytes);
+        uint8_t* const to = data + sub * 512 + r * 4;
+        for (int q = 0; q < 8; q++) std::memcpy(to + q * 64, bytes + q * 4, 4);
+      }
+    }
+  }
+}
+
+void PackedMatrix::pack_low_rank(const LowRank& delta) {
+  rank_ = (delta.rank + kPanel - 1) / kPanel * kPanel;
+  low_rank_a_.reserve(static_cast<size_t>(rank_ * cols_) * sizeof(float));
+  low_rank_b_.reserve(static_cast<size_t>(panels() * kPanel * rank_) * sizeof(float));
+  std::memset(low_rank_a_.as<char>(), 0, low_rank_a_.bytes());
+  std::memset(low_rank_b_.as<char>(), 0, low_rank_b_.bytes());
+  for (int64_t r = 0; r < delta.rank; r++) {
+    float* const to = low_rank_a_.as<float>() + r / kPanel * cols_ * kPanel + r % kPanel;
+    for (int64_t k = 0; k < cols_; k++) {
+      to[k * kPanel] = delta.a[static_cast<size_t>(r * cols_ + k)];
+    }
+  }
+  for (int64_t row = 0; row < rows_; row++) {
+    float* const to = low_rank_b_.as<float>() + row / kPanel * rank_ * kPanel + row % kPanel;
+    for (int64_t r = 0; r < delta.rank; r++) {
+      to[r * kPanel] = delta.scale * delta.b[static_cast<size_t>(row * delta.rank + r)];
+    }
+  }
+}
+
+}  // namespace blocksight::cpu

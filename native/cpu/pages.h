@@ -1,0 +1,44 @@
+// Where things lie in a page of the `cpu` tier. Widths are padded to 16 with zeros.
+//
+// Index part of a layer, int8: keys [8][I/4][16][4] with 128 added, then fp32 scales [128]. Else
+// keys [8][I][16] in bf16 or fp32. KV part: per group keys like index keys, values [128/4][E][4]
+// (int8) or [128][E], then key scales and value scales [128] (int8).
+//
+// int8 keys, index keys among them, are turned by a Hadamard matrix first: a few large channels
+// (Qwen's key biases) would else take the range of a token's one scale. Queries are turned alike,
+// which leaves dot products as they were up to the matrix's norm, and that is taken out of the
+// query.
+#pragma once
+
+#include "kernels.h"
+#include "op_table.h"
+
+namespace blocksight::cpu {
+
+inline int64_t padded_width(int64_t width) { return (width + 15) / 16 * 16; }
+// Rows of the Hadamard matrix have this squared length.
+inline int64_t hadamard_run(int64_t width) { return padded_width(width) & -padded_width(width); }
+inline size_t element_bytes(KvType kv) { return kv == KvType::i8 ? 1 : kv == KvType::bf16 ? 2 : 4; }
+
+// Bytes of 128 keys or values of a width, without scales.
+inline size_t tokens_bytes(KvType kv, int64_t width) {
+  return static_cast<size_t>(kBlockTokens * padded_width(width)) * element_bytes(kv);
+}
+inline size_t scales_bytes(KvType kv) {
+  return kv == KvType::i8 ? kBlockTokens * sizeof(float) : 0;
+}
+
+// Parts of a layer. Scales stand behind what they belong to; null where there are none.
+struct KeyPart {
+  std::byte* keys;
+  float* scale;
+};
+KeyPart index_part(const PageShape&, const Page&, int64_t layer);
+struct KvPart {
+  std::byte* keys;
+  std::byte* values;
+  float *key_scale, *value_scale;
+};
+KvPart kv_part(const PageShape&, const Page&, int64_t layer, int64_t group);
+
+}  // namespace blocksight::cpu
