@@ -1,8 +1,9 @@
 #include <condition_variable>
 #include <cstring>
+#include <mutex>
 
 #include "calls.h"
-#include "pack_task.h"
+#include "task.h"
 
 namespace blocksight::addon {
 namespace {
@@ -55,17 +56,18 @@ struct Settings {
   std::vector<std::vector<uint32_t>> cite_ids;
 };
 
-class Ask final : public PackTask {
+class Ask final : public Task {
  public:
   Ask(Napi::Env env, std::shared_ptr<PackHandle> pack, Settings settings,
       const Napi::Function& on_steps, std::shared_ptr<CancelHandle> cancel)
-      : PackTask(env, std::move(pack)),
+      : Task(env),
+        pack_(std::move(pack)),
         settings_(std::move(settings)),
         on_steps_(Napi::Persistent(on_steps)),
         cancel_(std::move(cancel)) {}
 
  private:
-  bs_status work(bs_error* error) override {
+  bs_status run(bs_error* error) override {
     std::vector<const uint32_t*> cite_ids;
     std::vector<uint32_t> cite_counts;
     for (const std::vector<uint32_t>& ids : settings_.cite_ids) {
@@ -88,9 +90,9 @@ class Ask final : public PackTask {
     options.cite_ids = settings_.has_citations ? cite_ids.data() : nullptr;
     options.cite_counts = cite_counts.data();
     options.cite_files = cite_ids.size();
-    tokenizer_ = bs_model_tokenizer(pack().owner->model);
+    tokenizer_ = bs_model_tokenizer(pack_->owner->model);
     return bs_ask(
-        pack().pack, &options,
+        pack_->pack, &options,
         [](void* user, const bs_step* step) { static_cast<Ask*>(user)->note(*step); }, this,
         cancel_->cancel, &answer_, error);
   }
@@ -190,6 +192,7 @@ class Ask final : public PackTask {
     room_.notify_one();
   }
 
+  const std::shared_ptr<PackHandle> pack_;
   const Settings settings_;
   const Napi::FunctionReference on_steps_;
   const std::shared_ptr<CancelHandle> cancel_;
@@ -233,7 +236,7 @@ Napi::Value ask(const Napi::CallbackInfo& info) {
   for (const uint32_t segment : settings.sight) {
     if (segment >= pack->segments) reader.fail("sight", "indices of the pack's segments");
   }
-  if (!reader.ok() || !take_pack(info.Env(), *pack)) return info.Env().Undefined();
+  if (!reader.ok()) return info.Env().Undefined();
   return Task::start(
       info.Env(), std::make_unique<Ask>(info.Env(), pack, std::move(settings), on_steps, cancel));
 }

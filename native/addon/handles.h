@@ -4,7 +4,6 @@
 // alive (pack -> model -> engine), and work keeps its handles alive: closing at any time is safe.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -48,7 +47,6 @@ struct PackHandle : Handle {
   std::shared_ptr<ModelHandle> owner;
   bs_pack* pack = nullptr;
   size_t segments = 0;
-  std::atomic<bool> is_busy{false};
   ~PackHandle() override { bs_pack_destroy(pack); }
 };
 

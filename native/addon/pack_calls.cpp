@@ -1,6 +1,7 @@
+#include <mutex>
+
 #include "calls.h"
 #include "open_task.h"
-#include "pack_task.h"
 
 namespace blocksight::addon {
 namespace {
@@ -28,20 +29,19 @@ class OpenPack final : public OpenTask<PackHandle> {
 };
 
 // Asks the store for every page, so it is work for a thread too.
-class PackHeld final : public PackTask {
+class PackHeld final : public Task {
  public:
-  PackHeld(Napi::Env env, std::shared_ptr<PackHandle> pack, size_t segments)
-      : PackTask(env, std::move(pack)), held_(segments) {}
+  PackHeld(Napi::Env env, std::shared_ptr<PackHandle> pack)
+      : Task(env), pack_(std::move(pack)), held_(pack_->segments) {}
 
  private:
-  bs_status work(bs_error* error) override {
-    return bs_pack_held(pack().pack, held_.data(), error);
-  }
+  bs_status run(bs_error* error) override { return bs_pack_held(pack_->pack, held_.data(), error); }
   Napi::Value result(Napi::Env env) override { return u8_value(env, held_.data(), held_.size()); }
+  const std::shared_ptr<PackHandle> pack_;
   std::vector<uint8_t> held_;
 };
 
-class Read final : public PackTask {
+class Read final : public Task {
  public:
   struct Settings {
     std::vector<uint32_t> segments;
@@ -51,13 +51,14 @@ class Read final : public PackTask {
 
   Read(Napi::Env env, std::shared_ptr<PackHandle> pack, Settings settings,
        const Napi::Function& on_progress, std::shared_ptr<CancelHandle> cancel)
-      : PackTask(env, std::move(pack)),
+      : Task(env),
+        pack_(std::move(pack)),
         settings_(std::move(settings)),
         on_progress_(Napi::Persistent(on_progress)),
         cancel_(std::move(cancel)) {}
 
  private:
-  bs_status work(bs_error* error) override {
+  bs_status run(bs_error* error) override {
     bs_read_options options{};
     options.segments = settings_.segments.data();
     options.count = settings_.segments.size();
@@ -65,7 +66,7 @@ class Read final : public PackTask {
     options.budget_ms = settings_.budget_ms;
     options.at_least = static_cast<size_t>(settings_.at_least);
     const bs_status status = bs_read(
-        pack().pack, &options,
+        pack_->pack, &options,
         [](void* user, const bs_read_progress* progress) {
           static_cast<Read*>(user)->note(*progress);
         },
@@ -113,6 +114,7 @@ class Read final : public PackTask {
 
   void cancel() override { bs_cancel_request(cancel_->cancel); }
 
+  const std::shared_ptr<PackHandle> pack_;
   const Settings settings_;
   const Napi::FunctionReference on_progress_;
   const std::shared_ptr<CancelHandle> cancel_;
@@ -141,8 +143,8 @@ Napi::Value open_pack(const Napi::CallbackInfo& info) {
 Napi::Value pack_held(const Napi::CallbackInfo& info) {
   Reader reader(info);
   const auto pack = handle<PackHandle>(reader, info, 0);
-  if (!pack || !take_pack(info.Env(), *pack)) return info.Env().Undefined();
-  return Task::start(info.Env(), std::make_unique<PackHeld>(info.Env(), pack, pack->segments));
+  if (!pack) return info.Env().Undefined();
+  return Task::start(info.Env(), std::make_unique<PackHeld>(info.Env(), pack));
 }
 
 Napi::Value read(const Napi::CallbackInfo& info) {
@@ -164,7 +166,7 @@ Napi::Value read(const Napi::CallbackInfo& info) {
   for (const uint32_t segment : settings.segments) {
     if (segment >= pack->segments) reader.fail("segments", "indices of the pack's segments");
   }
-  if (!reader.ok() || !take_pack(info.Env(), *pack)) return info.Env().Undefined();
+  if (!reader.ok()) return info.Env().Undefined();
   return Task::start(info.Env(), std::make_unique<Read>(info.Env(), pack, std::move(settings),
                                                         on_progress, cancel));
 }

@@ -11,6 +11,8 @@ import { engineMissing } from "../shared/errors.js";
 
 /** One running child, as the connection sees it; tests put a fake here. */
 export interface EngineProcess {
+  /** For logs; undefined when it could not be started. */
+  readonly pid: number | undefined;
   /** False once the channel is closed. */
   send(message: ToEngine): boolean;
   onMessage(listener: (message: FromEngine) => void): void;
@@ -77,6 +79,7 @@ export function forkEngine(options: EngineHostOptions): EngineProcess {
   child.on("error", (error) => endBecause(error.message));
 
   return {
+    pid: child.pid,
     send(message) {
       // Errors of a channel that closes meanwhile arrive in the callback; "exit" tells the rest.
       return child.connected && (child.send(message, () => undefined) || child.connected);

@@ -166,7 +166,7 @@ export class EngineService {
 
   private openModel(id: number, body: OpenModel): Promise<ModelInfo> {
     const slot = this.slot(body.role);
-    return slot.exclusively(id, false, async ({ signal }) => {
+    return slot.run(id, "change", async ({ signal }) => {
       slot.close();
       const sha256 = await this.checkedHash(body, signal);
       const engine = await this.openEngine();
@@ -210,14 +210,14 @@ export class EngineService {
 
   private closeModel(id: number, role: ModelRole): Promise<undefined> {
     const slot = this.slot(role);
-    return slot.exclusively(id, false, () => {
+    return slot.run(id, "change", () => {
       slot.close();
       return Promise.resolve(undefined);
     });
   }
 
   private setPack(id: number, body: PackForModel): Promise<{ readonly held: Uint8Array }> {
-    return this.slot(body.model).exclusively(id, false, async () => {
+    return this.slot(body.model).run(id, "change", async () => {
       const opened = this.opened(body.model);
       if (opened.pack !== undefined) this.addon.close(opened.pack);
       opened.pack = undefined;
@@ -228,28 +228,32 @@ export class EngineService {
 
   private read(id: number, body: ReadRequest): Promise<ReadResult> {
     const { model, segments, background, budgetMs, atLeast } = body;
-    return this.slot(model).exclusively(id, background, async ({ cancel }: Stop) => {
-      const options = {
-        segments,
-        background,
-        ...(budgetMs !== undefined && { budgetMs }),
-        ...(atLeast !== undefined && { atLeast }),
-      };
-      const { read, ...rest } = await this.addon.read(
-        this.packed(model).pack,
-        options,
-        (progress) => {
-          this.deps.send({ t: "readProgress", progress: { requestId: id, model, ...progress } });
-        },
-        cancel,
-      );
-      return { read: segments.slice(0, read), ...rest };
-    });
+    return this.slot(model).run(
+      id,
+      background ? "backgroundRead" : "read",
+      async ({ cancel }: Stop) => {
+        const options = {
+          segments,
+          background,
+          ...(budgetMs !== undefined && { budgetMs }),
+          ...(atLeast !== undefined && { atLeast }),
+        };
+        const { read, ...rest } = await this.addon.read(
+          this.packed(model).pack,
+          options,
+          (progress) => {
+            this.deps.send({ t: "readProgress", progress: { requestId: id, model, ...progress } });
+          },
+          cancel,
+        );
+        return { read: segments.slice(0, read), ...rest };
+      },
+    );
   }
 
   private ask(id: number, body: AskRequest): Promise<AskEnd> {
     const { model, sight, maxTokens, sampling } = body;
-    return this.slot(model).exclusively(id, false, async ({ cancel }: Stop) => {
+    return this.slot(model).run(id, "ask", async ({ cancel }: Stop) => {
       const opened = this.packed(model);
       const { prompt, turnStart, droppedTurns } = fitConversation(body.turns, maxTokens, {
         render: (turns) => opened.chat.render(turns),

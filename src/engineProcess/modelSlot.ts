@@ -1,9 +1,10 @@
 /**
- * What the engine process holds for one model: the opened model and its pack, and the one request
- * that works on them. A second request is refused, except that a background read makes way.
+ * What the engine process holds for one model: the opened model and its pack, and the requests at
+ * work on them, which meet as src/shared/requestRules.ts says.
  */
 import type { ModelInfo } from "../shared/model.js";
 import { engineBusy } from "../shared/errors.js";
+import { meet, type WorkKind } from "../shared/requestRules.js";
 import type {
   CancelHandle,
   ModelHandle,
@@ -25,7 +26,7 @@ export interface OpenedModel {
 
 interface Running {
   readonly id: number;
-  readonly isBackground: boolean;
+  readonly kind: WorkKind;
   readonly cancel: CancelHandle;
   readonly abort: AbortController;
   /** Resolves when the request is over, however it ended. */
@@ -40,49 +41,42 @@ export interface Stop {
 
 export class ModelSlot {
   opened: OpenedModel | undefined;
-  private running: Running | undefined;
+  private readonly running = new Set<Running>();
 
   constructor(
     private readonly name: string,
     private readonly addon: NativeAddon,
   ) {}
 
-  /** Runs `work` as the only request on this model; throws `engineBusy` when there is another. */
-  async exclusively<T>(
-    id: number,
-    isBackground: boolean,
-    work: (stop: Stop) => Promise<T>,
-  ): Promise<T> {
-    const before = this.running;
-    if (before !== undefined && !before.isBackground) {
+  /** Runs `work` as soon as what makes way has ended; throws `engineBusy` where nothing does. */
+  async run<T>(id: number, kind: WorkKind, work: (stop: Stop) => Promise<T>): Promise<T> {
+    const met = [...this.running].map((other) => ({ other, how: meet(kind, other.kind) }));
+    if (met.some(({ how }) => how === "busy"))
       throw engineBusy(this.opened?.info.name ?? this.name);
-    }
+    const leaving = met.filter(({ how }) => how === "makesWay").map(({ other }) => other);
     const cancel = this.addon.createCancel();
     const abort = new AbortController();
     const start = async (): Promise<T> => {
-      if (before !== undefined) {
-        this.stop(before);
-        await before.ended;
-      }
+      for (const other of leaving) this.stop(other);
+      await Promise.all(leaving.map((other) => other.ended));
       return work({ cancel, signal: abort.signal });
     };
     const result = start();
-    const running = { id, isBackground, cancel, abort, ended: result.catch(() => undefined) };
-    this.running = running;
+    const running = { id, kind, cancel, abort, ended: result.catch(() => undefined) };
+    this.running.add(running);
     try {
       return await result;
     } finally {
-      if (this.running === running) this.running = undefined;
+      this.running.delete(running);
       this.addon.close(cancel);
     }
   }
 
-  /** Stops the request with this id, or whatever runs; resolves when it has ended. */
+  /** Stops the request with this id, or all; resolves when it has ended. */
   async stopRunning(id?: number): Promise<void> {
-    const { running } = this;
-    if (running === undefined || (id !== undefined && running.id !== id)) return;
-    this.stop(running);
-    await running.ended;
+    const chosen = [...this.running].filter((running) => id === undefined || running.id === id);
+    for (const running of chosen) this.stop(running);
+    await Promise.all(chosen.map((running) => running.ended));
   }
 
   close(): void {

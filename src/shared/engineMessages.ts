@@ -54,8 +54,9 @@ export interface Turn {
 }
 
 /**
- * One request at a time per model: a second one is refused with `engineBusy`. Only a background read
- * makes way: it ends (`cancelled`) when `ask`, `read` or `setPack` comes for the same model.
+ * A model answers one question and reads once at a time, also both together; a second one of the same
+ * kind is refused with `engineBusy`. A background read yields to every question, and ends
+ * (`cancelled`) when another read or `setPack` comes: requestRules.ts.
  */
 export interface ReadRequest {
   readonly model: ModelRole;

@@ -1,7 +1,7 @@
 /** One question to the fake engine: question steps, then an answer that cites the file with most focus. */
 import { blocksOf, BLOCK_TOKENS } from "../../src/shared/blocks.js";
 import type { AskEnd, AskRequest, Turn } from "../../src/shared/engineMessages.js";
-import { BlocksightError } from "../../src/shared/errors.js";
+import { questionTooLong } from "../../src/shared/errors.js";
 import type { ModelInfo } from "../../src/shared/model.js";
 import type { CitationCandidate, Step, StepKind } from "../../src/shared/step.js";
 import { blocksInSight, scoreBlocks, selectRow, type FakePack } from "./fakeSelection.js";
@@ -124,10 +124,9 @@ export class FakeAnswer {
       this.turnStart = before.length;
       return { prompt, droppedTurns: dropped, question };
     }
-    throw new BlocksightError(
-      "questionTooLong",
-      `The question does not fit the window of ${this.model.conversationTokens} tokens.`,
-      "Ask a shorter question.",
+    throw questionTooLong(
+      this.turn(turns.slice(-1)[0] ?? { role: "user", text: "" }).length + 2,
+      this.model.conversationTokens,
     );
   }
 

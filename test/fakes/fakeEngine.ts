@@ -15,8 +15,9 @@ import type {
   ReadRequest,
   ReadResult,
 } from "../../src/shared/engineMessages.js";
-import { BlocksightError } from "../../src/shared/errors.js";
+import { engineBusy, engineDisposed, engineKilled, misuse } from "../../src/shared/errors.js";
 import type { ModelInfo, ModelRole } from "../../src/shared/model.js";
+import { meet, type WorkKind } from "../../src/shared/requestRules.js";
 import { FakeAnswer, isAborted, sleep, type AnswerRule } from "./fakeAnswer.js";
 import { fakeModelInfo } from "./fakeModels.js";
 import { fakePack, type FakePack } from "./fakeSelection.js";
@@ -36,20 +37,19 @@ export interface FakeEngineOptions {
   readonly freeMemoryBytes?: number;
 }
 
+interface Running {
+  readonly kind: WorkKind;
+  readonly cancel: AbortController;
+}
+
 interface OpenedModel {
   readonly info: ModelInfo;
   readonly tokenizer: FakeTokenizer;
   pack: FakePack | undefined;
   packKeys: readonly string[];
   readonly read: Set<number>;
-  /** The request that runs, and how to end it when it is a background read. */
-  running: { readonly background: boolean; readonly cancel: AbortController } | undefined;
+  readonly running: Set<Running>;
 }
-
-const disposed = (): BlocksightError =>
-  new BlocksightError("engineDisposed", "The engine was stopped.", "Start it again to go on.");
-const misuse = (message: string): BlocksightError =>
-  new BlocksightError("internal", message, "Please report this.");
 
 export class FakeEngine implements Engine {
   /** Names of all requests in order, for assertions. */
@@ -70,7 +70,7 @@ export class FakeEngine implements Engine {
     options: RequestOptions = {},
   ): Promise<EngineRequests[N][1]> {
     this.requests.push(name);
-    if (this.isDisposed) throw disposed();
+    if (this.isDisposed) throw engineDisposed();
     const failure = this.options.fail?.(name, body);
     if (failure !== undefined) throw failure;
     const isKept = name === "ask" || name === "read";
@@ -84,24 +84,20 @@ export class FakeEngine implements Engine {
 
   /** What a crash of the engine process does: everything pending fails, models must be read again. */
   kill(): void {
-    this.rejectAll(
-      new BlocksightError(
-        "engineKilled",
-        "The engine process ended in the middle (signal SIGKILL).",
-        "Ask again: the engine is started anew.",
-      ),
-    );
+    this.rejectAll(engineKilled("signal SIGKILL"));
     for (const model of this.models.values()) {
-      model.running?.cancel.abort();
-      model.running = undefined;
+      for (const running of model.running) running.cancel.abort();
+      model.running.clear();
       model.read.clear();
     }
   }
 
   dispose(): Promise<void> {
     this.isDisposed = true;
-    this.rejectAll(disposed());
-    for (const model of this.models.values()) model.running?.cancel.abort();
+    this.rejectAll(engineDisposed());
+    for (const model of this.models.values()) {
+      for (const running of model.running) running.cancel.abort();
+    }
     return Promise.resolve();
   }
 
@@ -173,14 +169,15 @@ export class FakeEngine implements Engine {
   private openModel(body: OpenModel): ModelInfo {
     const plain = fakeModelInfo(body);
     const info = this.options.model?.(plain) ?? plain;
-    this.models.get(body.role)?.running?.cancel.abort();
+    const before = this.models.get(body.role);
+    if (before !== undefined) this.makeRoom(before, "change");
     this.models.set(body.role, {
       info,
       tokenizer: this.openTokenizer(body.role),
       pack: undefined,
       packKeys: [],
       read: new Set(),
-      running: undefined,
+      running: new Set(),
     });
     return info;
   }
@@ -191,23 +188,26 @@ export class FakeEngine implements Engine {
     return model;
   }
 
-  /** Runs `work` as the model's only request; a background read makes way. */
-  private async exclusively<T>(
+  /** Cancels what makes way for a request of this kind; throws where nothing does. */
+  private makeRoom(model: OpenedModel, kind: WorkKind): void {
+    const running = [...model.running];
+    if (running.some((other) => meet(kind, other.kind) === "busy"))
+      throw engineBusy(model.info.name);
+    for (const other of running) {
+      if (meet(kind, other.kind) === "makesWay") other.cancel.abort();
+    }
+  }
+
+  /** Runs `work` beside what may run beside it. */
+  private async atWork<T>(
     model: OpenedModel,
-    background: boolean,
+    kind: WorkKind,
     options: RequestOptions,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    if (model.running !== undefined && !model.running.background) {
-      throw new BlocksightError(
-        "engineBusy",
-        `The model ${model.info.name} is already at work on another request.`,
-        "Wait for the running question or stop it.",
-      );
-    }
-    model.running?.cancel.abort();
-    const running = { background, cancel: new AbortController() };
-    model.running = running;
+    this.makeRoom(model, kind);
+    const running = { kind, cancel: new AbortController() };
+    model.running.add(running);
     const stop = (): void => running.cancel.abort();
     if (options.signal?.aborted === true) stop();
     options.signal?.addEventListener("abort", stop);
@@ -215,14 +215,13 @@ export class FakeEngine implements Engine {
       return await work(running.cancel.signal);
     } finally {
       options.signal?.removeEventListener("abort", stop);
-      if (model.running === running) model.running = undefined;
+      model.running.delete(running);
     }
   }
 
   private setPack(body: PackForModel): { readonly held: Uint8Array } {
     const model = this.opened(body.model);
-    if (model.running?.background === true) model.running.cancel.abort();
-    else if (model.running !== undefined) throw misuse(`The model ${body.model} is at work.`);
+    this.makeRoom(model, "change");
     model.pack = fakePack(body.tokens, body.fileOfSegment);
     model.packKeys = body.tokens.map((ids) => `${body.model}:${ids.join(",")}`);
     model.read.clear();
@@ -234,7 +233,8 @@ export class FakeEngine implements Engine {
     const { pack } = model;
     if (pack === undefined) throw misuse(`The model ${body.model} has no pack.`);
     const requestId = this.nextId++;
-    return this.exclusively(model, body.background, options, async (signal) => {
+    const kind = body.background ? "backgroundRead" : "read";
+    return this.atWork(model, kind, options, async (signal) => {
       const start = performance.now();
       const done: number[] = [];
       let prefillTokens = 0;
@@ -276,7 +276,7 @@ export class FakeEngine implements Engine {
     if (pack === undefined) throw misuse(`The model ${body.model} has no pack.`);
     const unread = body.sight.find((segment) => !model.read.has(segment));
     if (unread !== undefined) throw misuse(`Segment ${unread} is in sight but was not read.`);
-    return this.exclusively(model, false, options, (signal) =>
+    return this.atWork(model, "ask", options, (signal) =>
       new FakeAnswer(model.info, model.tokenizer, pack, body, this.nextId++).run(
         { signal, onSteps: options.onSteps, stepDelayMs: this.options.stepDelayMs ?? 0 },
         this.options.answer,

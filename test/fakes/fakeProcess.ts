@@ -3,6 +3,7 @@ import type { EngineProcess } from "../../src/engine/engineHost.js";
 import type { FromEngine, ToEngine } from "../../src/shared/engineMessages.js";
 
 export class FakeProcess implements EngineProcess {
+  readonly pid = undefined;
   readonly sent: ToEngine[] = [];
   isKilled = false;
   isDisconnected = false;

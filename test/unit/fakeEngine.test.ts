@@ -111,14 +111,15 @@ describe("fake engine", () => {
     expect(again.reusedTokens).toBeGreaterThan(0);
   });
 
-  it("makes a background read give way to a question", async () => {
-    const engine = await ready({ segmentDelayMs: 20 });
+  it("answers beside a background read, which makes way for another read", async () => {
+    const engine = await ready({ segmentDelayMs: 1_000 });
     const one = Uint32Array.of(1);
     await engine.request("read", { model: "coder", segments: one, background: false });
     const rest = Uint32Array.of(0, 2);
     const background = engine.request("read", { model: "coder", segments: rest, background: true });
     const end = await engine.request("ask", { ...askFor("cookie?"), sight: one });
     expect(end.stopReason).toBe("eos");
+    await engine.request("read", { model: "coder", segments: one, background: false });
     expect(await background).toMatchObject({ cancelled: true });
   });
 });
