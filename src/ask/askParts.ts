@@ -37,6 +37,11 @@ export interface AskParts {
   readonly now?: () => number;
 }
 
+/** A session's parts and how to end them; the engine process ends with `dispose`. */
+export interface ConnectedParts extends AskParts {
+  readonly dispose: () => Promise<void>;
+}
+
 export interface Question {
   readonly text: string;
   /** Earlier turns of the conversation, oldest first. */

@@ -1,17 +1,12 @@
 /** `blocksight ask`. */
 import { AskSession } from "../askSession.js";
-import type { AskParts, Asked } from "../ask/askParts.js";
+import type { AskParts, Asked, ConnectedParts } from "../ask/askParts.js";
 import { type AskArguments, parseAskArguments } from "./askArguments.js";
 import { AskSurface } from "./askSurface.js";
 import { type Command, type CommandContext, EXIT, resolvePath } from "./commandContext.js";
 import { ASK_HELP } from "./help.js";
 import { jsonText } from "./jsonText.js";
 import { checkTraceTarget, saveTrace } from "./traceFiles.js";
-
-/** The parts of a session and how to end them; the engine process ends with `dispose`. */
-export interface ConnectedParts extends AskParts {
-  readonly dispose: () => Promise<void>;
-}
 
 /** Makes the parts for these arguments; tests put a fake engine here. */
 export type Connect = (args: AskArguments, context: CommandContext) => Promise<ConnectedParts>;

@@ -19,12 +19,8 @@ import {
   chooseScope,
   openLines,
 } from "./askActions.js";
-import {
-  AskController,
-  type AskSettings,
-  type ConnectedParts,
-  type PackSelection,
-} from "./askController.js";
+import type { ConnectedParts } from "../ask/askParts.js";
+import { AskController, type AskSettings, type PackSelection } from "./askController.js";
 import { AskModel } from "./askModel.js";
 import { AskView } from "./askView.js";
 import { AnswerStore } from "./answerStore.js";

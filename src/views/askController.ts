@@ -3,7 +3,7 @@
  * comes in as `AskHost`, so that the whole flow runs in a unit test over the fake engine.
  */
 import type { AskEvent } from "../ask/askEvents.js";
-import { GREEDY, type AskParts, type Asked, type Question } from "../ask/askParts.js";
+import { GREEDY, type Asked, type ConnectedParts, type Question } from "../ask/askParts.js";
 import type { ReadMode } from "../ask/readingPlan.js";
 import { AskSession } from "../askSession.js";
 import type { Turn } from "../shared/engineMessages.js";
@@ -14,11 +14,6 @@ import { readingActivity, type AskModel } from "./askModel.js";
 import { isLeftOut, packState, PackTree } from "./packTree.js";
 import { problemOf } from "./problems.js";
 import { suggestedQuestions } from "./suggestedQuestions.js";
-
-/** The parts of a session and how to end them. */
-export interface ConnectedParts extends AskParts {
-  readonly dispose: () => Promise<void>;
-}
 
 /** What goes into the pack besides the settings. */
 export interface PackSelection {

@@ -1,0 +1,50 @@
+/** Which models read a question: as asked for, or the scout alone where memory is short. */
+import type { EngineInfo, OpenModel } from "../shared/engineMessages.js";
+import type { IndexSource, Layout, ModelRole } from "../shared/model.js";
+import type { AskModels } from "./askParts.js";
+import type { ReadMode } from "./readingPlan.js";
+
+/** With less free memory than this the coder and its pages would push everything else out. */
+export const CODER_FREE_BYTES = 6e9;
+
+export interface ModelChoice {
+  /** "coder", "scout", or the path of a GGUF; undefined leaves it open. */
+  readonly model: string | undefined;
+  readonly read: ReadMode;
+  readonly index: IndexSource | undefined;
+  readonly layout: Layout | undefined;
+}
+
+/** Finds a model of the product; rejects with `modelMissing` and what to do. */
+export type FindModel = (role: ModelRole) => Promise<OpenModel>;
+
+export async function chooseModels(
+  { model, read, index, layout }: ModelChoice,
+  { freeMemoryBytes }: Pick<EngineInfo, "freeMemoryBytes">,
+  find: FindModel,
+): Promise<AskModels> {
+  const options = {
+    ...(index === undefined ? {} : { indexSource: index }),
+    ...(layout === undefined ? {} : { layout }),
+  };
+  if (model !== undefined && model !== "coder" && model !== "scout") {
+    return { answering: { role: "coder", modelPath: model, ...options } };
+  }
+  const isMemoryShort = model === undefined && freeMemoryBytes < CODER_FREE_BYTES;
+  if (model === "scout" || isMemoryShort) {
+    const answering = { ...(await find("scout")), ...options };
+    return isMemoryShort ? { answering, notice: memoryNotice(freeMemoryBytes) } : { answering };
+  }
+  const answering = { ...(await find("coder")), ...options };
+  // Who reads everything needs nobody to read ahead, and the causal layout is one sequence.
+  if (read.t === "all" || layout === "causal") return { answering };
+  return { answering, scout: await find("scout") };
+}
+
+function memoryNotice(freeMemoryBytes: number): string {
+  const free = (freeMemoryBytes / 1e9).toFixed(1);
+  return (
+    `Only ${free} GB of memory are free, so the scout answers alone: it finds well and writes badly. ` +
+    "The coder needs 6 GB; --model coder takes it all the same."
+  );
+}
