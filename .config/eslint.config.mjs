@@ -55,6 +55,8 @@ export default tseslint.config(
             zone("./src/symbols", "./src", ["./symbols", "./shared"]),
             zone("./src/pack", "./src", ["./pack", "./shared"]),
             zone("./src/trace", "./src", ["./trace", "./shared"]),
+            zone("./src/evidence", "./src", ["./evidence", "./trace", "./shared"]),
+            zone("./src/report", "./src", ["./report", "./evidence", "./trace", "./shared"]),
             zone("./src/engine", "./src", ["./engine", "./shared"]),
             zone("./src/engineProcess", "./src", ["./engineProcess", "./shared"]),
             zone("./src/views", "./src/engine"),

@@ -13,6 +13,7 @@ export type TracedModelInfo = Pick<
   | "indexSource"
   | "layout"
   | "kernels"
+  | "layers"
   | "sparseLayers"
   | "groups"
   | "k"

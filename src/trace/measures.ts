@@ -47,13 +47,13 @@ function visit(
   span: StepSpan,
   lanes: Uint32Array,
   units: Units,
-  onEntry: (unit: number, mass: number, step: number, lane: number) => void,
+  onEntry: (unit: number, mass: number, step: number, lane: number, score: number) => void,
 ): void {
   const { from, to } = trace.clip(span);
   const { k } = trace.shape;
   const { ofBlock } = units;
   for (let step = from; step < to; step++) {
-    const { blocks, mass } = trace.chunk(step);
+    const { blocks, mass, score } = trace.chunk(step);
     const start = (step % CHUNK_STEPS) * trace.stride;
     for (const lane of lanes) {
       const first = start + lane * k;
@@ -61,7 +61,7 @@ function visit(
         const block = blocks[at] as number;
         if (block >= ofBlock.length) continue; // the conversation's blocks and unused entries
         const unit = ofBlock[block] as number;
-        if (unit >= 0) onEntry(unit, mass[at] as number, step, lane);
+        if (unit >= 0) onEntry(unit, mass[at] as number, step, lane, score[at] as number);
       }
     }
   }
@@ -84,9 +84,12 @@ export function sumReads(
 }
 
 /** What a cell of a map counts. */
-export type CellMeasure = "selections" | "mass";
+export type CellMeasure = "selections" | "mass" | "score";
 
-/** `[step - from][unit]`: the heat map of a span. */
+/**
+ * `[step - from][unit]`: the heat map of a span. Selections and mass add up; of index scores, which
+ * compare within a lane only, the highest stands, and NaN where nothing was selected.
+ */
 export function readsByStep(
   trace: ModelTrace,
   span: StepSpan,
@@ -96,6 +99,14 @@ export function readsByStep(
 ): Float32Array {
   const { from, to } = trace.clip(span);
   const cells = new Float32Array((to - from) * units.count);
+  if (measure === "score") {
+    cells.fill(NaN);
+    visit(trace, span, lanes, units, (unit, _weight, step, _lane, score) => {
+      const cell = (step - from) * units.count + unit;
+      if (!((cells[cell] as number) >= score)) cells[cell] = score;
+    });
+    return cells;
+  }
   visit(trace, span, lanes, units, (unit, weight, step) => {
     const cell = (step - from) * units.count + unit;
     cells[cell] = (cells[cell] as number) + (measure === "mass" ? weight : 1);

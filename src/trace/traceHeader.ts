@@ -70,7 +70,7 @@ export function encodeHeader(ask: AskTrace): string {
 
 function encodeModel({ role, info, table }: TracedModel): object {
   const { name, architecture, quantization, indexSource, layout, kernels } = info;
-  const { sparseLayers, groups, k, questionHeads, pointerWeight, citationToken } = info;
+  const { layers, sparseLayers, groups, k, questionHeads, pointerWeight, citationToken } = info;
   return {
     role,
     info: {
@@ -80,6 +80,7 @@ function encodeModel({ role, info, table }: TracedModel): object {
       indexSource,
       layout,
       kernels,
+      layers,
       sparseLayers,
       groups,
       k,
@@ -144,21 +145,24 @@ const readSegment = readFields<Segment>({
   ),
 });
 
-const SKIP_REASONS: readonly SkipReason[] = [
-  "ignored",
-  "binary",
-  "encoding",
-  "tooLarge",
-  "generated",
-  "lockFile",
-  "minified",
-  "likelySecret",
-  "outsideRoot",
-  "unreadable",
-  "empty",
-  "overBudget",
-  "unsafeName",
-];
+/** A record, so that a reason missing here does not compile. */
+const SKIP_REASONS = Object.keys({
+  ignored: true,
+  binary: true,
+  notebookOutputs: true,
+  symbolicLink: true,
+  encoding: true,
+  tooLarge: true,
+  generated: true,
+  lockFile: true,
+  minified: true,
+  likelySecret: true,
+  outsideRoot: true,
+  unreadable: true,
+  empty: true,
+  overBudget: true,
+  unsafeName: true,
+} satisfies Record<SkipReason, true>) as SkipReason[];
 
 /** A skipped name is shown, never opened: it may be any text. */
 const readSkipped: JsonReader<SkippedFile> = (value, where) => {
@@ -210,6 +214,7 @@ const readModelInfo = readFields<
   indexSource: readOneOf(["trained", "keys"]),
   layout: readOneOf(["independent", "causal"]),
   kernels: readTextMap,
+  layers: readCount(MOST_LANES),
   sparseLayers: readCount(MOST_LANES),
   groups: readCount(MOST_LANES),
   k: readCount(MOST_K),
