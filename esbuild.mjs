@@ -1,6 +1,7 @@
 // One bundle per runtime in dist/: CommonJS for Node, one script and one style sheet for the views.
 // With `--tests` also what the tests in a real editor load, in build/test-extension/.
-import { existsSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, readdirSync } from "node:fs";
+import path from "node:path";
 import process from "node:process";
 import { build } from "esbuild";
 
@@ -14,6 +15,8 @@ const node = {
   outdir: "dist",
   outExtension: { ".js": ".cjs" },
   external: ["vscode", "*.node"],
+  // Its ES module asks for import.meta.url, which a CommonJS bundle does not have.
+  alias: { "web-tree-sitter": path.resolve("node_modules/web-tree-sitter/web-tree-sitter.cjs") },
 };
 
 const page = {
@@ -38,8 +41,17 @@ await build({
     cli: "src/cli/main.ts",
     engine: "src/engineProcess/main.ts",
     extension: "src/extension.ts",
+    symbolWorker: "src/symbols/symbolWorker.ts",
   }),
 });
+// Beside the worker, which loads them by name: the parser and every grammar that is installed.
+const { devDependencies } = JSON.parse(readFileSync("package.json", "utf8"));
+for (const name of Object.keys(devDependencies).filter((name) => name.includes("tree-sitter"))) {
+  const folder = path.join("node_modules", name);
+  for (const file of readdirSync(folder).filter((file) => file.endsWith(".wasm"))) {
+    copyFileSync(path.join(folder, file), path.join("dist", file));
+  }
+}
 await build({ ...page, entryPoints: { webview: "webview/main.tsx" } });
 
 if (process.argv.includes("--tests")) {

@@ -60,8 +60,8 @@ const LARGEST_FOLDERS = 8;
 
 export async function buildPack(options: BuildPackOptions): Promise<BuiltPack> {
   const { roots, tokenizers, layout, budgetTokens = Infinity, signal } = options;
-  const names = tokenizers.map(({ info }) => info.name);
-  const batch = new TokenizeBatch(options.tokenize, names);
+  const hashes = tokenizers.map(({ info }) => info.hash);
+  const batch = new TokenizeBatch(options.tokenize, hashes);
   const splitter = { tokenizers, layout, batch, newlines: await newlineTokens(layout, batch) };
   const skipped: SkippedFile[] = [...(options.skipped ?? [])];
   const files: (CutSource | undefined)[] = [];
@@ -102,8 +102,8 @@ export async function buildPack(options: BuildPackOptions): Promise<BuiltPack> {
       isEstimate = true;
       return Math.round((bytes.length * counted.tokens) / counted.bytes);
     }
-    const name = names[0] ?? "";
-    const { ids } = await options.tokenize(name, [bytes]);
+    const [hash = ""] = hashes;
+    const { ids } = await options.tokenize(hash, [bytes]);
     return ids[0]?.length ?? 0;
   };
 
@@ -129,7 +129,8 @@ async function cutSource(
   splitter: Splitter,
 ): Promise<CutFile | undefined> {
   const known = cache?.get(path, contentHash);
-  if (known !== undefined) return known;
+  // A cache read from disk says what it likes; the bytes are here.
+  if (known?.segments.at(-1)?.endByte === bytes.length) return known;
   const file = { path, bytes };
   const [whole, found] = await Promise.all([splitter.batch.tokens(bytes), findSymbols(file)]);
   const cut = await splitFile(file, whole, found, splitter);

@@ -20,7 +20,7 @@ export interface Tokenized {
   readonly ends: readonly Uint32Array[];
 }
 
-/** `tokenizer` is a `TokenizerInfo.name`; special tokens are never parsed. */
+/** `tokenizer` is a `TokenizerInfo.hash`; special tokens are never parsed. */
 export type Tokenize = (tokenizer: string, texts: readonly Uint8Array[]) => Promise<Tokenized>;
 
 /** What a model's metadata may say; without it the defaults of a model without an adapter hold. */

@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 import { type BuildPackOptions, type SourceFile, buildPack } from "../../src/pack/buildPack.js";
 import { type Tokenize, packTokenizer } from "../../src/pack/packTokenizer.js";
+import type { Engine } from "../../src/shared/engine.js";
+import type { EngineRequestName, EngineRequests } from "../../src/shared/engineMessages.js";
 import type { Pack } from "../../src/shared/pack.js";
 import { NO_SYMBOLS, type FindSymbols } from "../../src/shared/fileSymbols.js";
 import { grammarOf } from "../../src/symbols/grammars.js";
@@ -23,9 +25,9 @@ const fine = new FakeTokenizer("fine", 3, { "<file_sep>": 3 });
 export const fakeInfos = { coarse: coarse.info, fine: fine.info };
 export const bothTokenizers = [packTokenizer(coarse.info), packTokenizer(fine.info)];
 
-export const fakeTokenize: Tokenize = (name, texts) => {
-  const tokenizer = [coarse, fine].find(({ info }) => info.name === name);
-  if (tokenizer === undefined) return Promise.reject(new Error(`No tokenizer ${name}.`));
+export const fakeTokenize: Tokenize = (hash, texts) => {
+  const tokenizer = [coarse, fine].find(({ info }) => info.hash === hash);
+  if (tokenizer === undefined) return Promise.reject(new Error(`No tokenizer ${hash}.`));
   const tokenized = texts.map((text) => tokenizer.encode(text));
   return Promise.resolve({
     ids: tokenized.map(({ ids }) => ids),
@@ -55,3 +57,16 @@ export async function packFiles(
   if (built.t === "overBudget") throw new Error("The pack is over budget.");
   return built.pack;
 }
+
+/** An engine that can do nothing but tokenize. */
+export const fakeEngine: Engine = {
+  request: async <N extends EngineRequestName>(
+    name: N,
+    body: EngineRequests[N][0],
+  ): Promise<EngineRequests[N][1]> => {
+    if (name !== "tokenize") throw new Error(`Not faked: ${name}`);
+    const { tokenizer, texts } = body as EngineRequests["tokenize"][0];
+    return await fakeTokenize(tokenizer, texts);
+  },
+  dispose: () => Promise.resolve(),
+};

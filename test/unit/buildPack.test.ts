@@ -44,8 +44,10 @@ function bytesOf(pack: Pack, segment: number): Uint8Array {
   return source?.bytes.subarray(startByte, endByte) ?? new Uint8Array();
 }
 
-async function tokensOf(tokenizer: string, bytes: Uint8Array): Promise<number[]> {
-  const { ids } = await fakeTokenize(tokenizer, [bytes]);
+type FakeName = keyof typeof fakeInfos;
+
+async function tokensOf(name: string, bytes: Uint8Array): Promise<number[]> {
+  const { ids } = await fakeTokenize(fakeInfos[name as FakeName].hash, [bytes]);
   return [...(ids[0] ?? [])];
 }
 
@@ -131,7 +133,7 @@ describe("a pack", () => {
         const segment = model.segmentOfBlock[block] as number;
         const { startLine, startByte } = pack.segments[segment] as Pack["segments"][number];
         const body = bytesOf(pack, segment);
-        const { ends } = await fakeTokenize(model.tokenizer, [body]);
+        const { ends } = await fakeTokenize(fakeInfos[model.tokenizer as FakeName].hash, [body]);
         const ids = model.tokens[segment] as Uint32Array;
         const header = ids.length - (ends[0]?.length ?? 0);
         const lines = new Set<number>();
