@@ -93,18 +93,19 @@ __attribute__((target("sha,sse4.1,ssse3"))) void compress_extensions(std::array<
 }
 #endif
 
-void compress(std::array<uint32_t, 8>& h, const uint8_t* p, size_t blocks) {
-#if defined(__x86_64__)
-  static const bool extensions = has_sha_extensions();
-  if (extensions) return compress_extensions(h, p, blocks);
-#endif
-  compress_scalar(h, p, blocks);
-}
-
 }  // namespace
 
-Sha256::Sha256()
-    : h_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+void Sha256::compress(const uint8_t* p, size_t blocks) {
+#if defined(__x86_64__)
+  static const bool extensions = has_sha_extensions();
+  if (extensions && code_ == Code::best) return compress_extensions(h_, p, blocks);
+#endif
+  compress_scalar(h_, p, blocks);
+}
+
+Sha256::Sha256(Code code)
+    : code_(code),
+      h_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
          0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19},
       buffer_{},
       length_(0) {}
@@ -118,9 +119,9 @@ void Sha256::update(const void* data, size_t size) {
     if (taken > 0) std::memcpy(buffer_.data() + held, p, taken);
     p += taken, size -= taken;
     if (held + taken < 64) return;
-    compress(h_, buffer_.data(), 1);
+    compress(buffer_.data(), 1);
   }
-  compress(h_, p, size / 64);
+  compress(p, size / 64);
   if (size % 64 > 0) std::memcpy(buffer_.data(), p + size / 64 * 64, size % 64);
 }
 

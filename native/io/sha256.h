@@ -11,11 +11,15 @@ namespace blocksight {
 
 class Sha256 {
  public:
-  Sha256();
+  // `scalar` leaves the processor's SHA instructions unused; for tests.
+  enum class Code : uint8_t { best, scalar };
+  explicit Sha256(Code code = Code::best);
   void update(const void* data, size_t size);
   std::array<uint8_t, 32> digest();  // ends the computation
 
  private:
+  void compress(const uint8_t* p, size_t blocks);
+  Code code_;
   std::array<uint32_t, 8> h_;
   std::array<uint8_t, 64> buffer_;
   uint64_t length_ = 0;
