@@ -32,6 +32,7 @@ const steps = [
     counts: () => vitestCounts(vitestReport),
   },
   { name: "native", command: script("nativeTest.mjs", "release") },
+  { name: "tokenizers", command: script("tokenizerParity.mjs") },
   { name: "sanitizers", command: script("nativeTest.mjs", "asan", "ubsan") },
 ];
 
