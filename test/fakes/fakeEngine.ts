@@ -144,6 +144,10 @@ export class FakeEngine implements Engine {
       cpu: "Fake CPU",
       features: ["fake"],
       threads: 1,
+      tier: "ref",
+      numerics: "f32",
+      kvType: "f32",
+      kernels: { matmul: "fake" },
       freeMemoryBytes: this.options.freeMemoryBytes ?? 16e9,
       pageStore: null,
     };
