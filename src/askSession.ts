@@ -5,7 +5,7 @@
 import type { AskEvent } from "./ask/askEvents.js";
 import type { AskModels, AskOptions, AskParts, Asked, Opened, Question } from "./ask/askParts.js";
 import { AskRun } from "./ask/askRun.js";
-import { memoryBudgetTokens, refuseOverBudget } from "./ask/budget.js";
+import { memoryBudgetTokens, refuseEmpty, refuseOverBudget } from "./ask/budget.js";
 import { recordRate } from "./ask/rates.js";
 import type { EngineInfo, OpenModel, ReadProgress } from "./shared/engineMessages.js";
 import { BlocksightError } from "./shared/errors.js";
@@ -127,6 +127,7 @@ export class AskSession {
     const opened = await opening;
     onEvent({ t: "opened", model: opened.answering });
     throwIfCancelled(signal);
+    refuseEmpty(pack.value);
     const budget = question.budgetTokens ?? memoryBudgetTokens(opened);
     refuseOverBudget(pack.value, budget);
 

@@ -17,21 +17,46 @@ export function memoryBudgetTokens({ info, answering }: Opened): number {
 export function refuseOverBudget(pack: Pack, budgetTokens: number): void {
   const [model] = pack.models;
   if (model === undefined || model.tokenCount <= budgetTokens) return;
-  const byFolder = new Map<string, number>();
+  const folders = new Map<string, number>();
   for (const [segment, { file }] of pack.segments.entries()) {
     const path = pack.files[file]?.path ?? "";
     const folder = path.includes("/") ? path.slice(0, path.indexOf("/") + 1) : path;
-    byFolder.set(folder, (byFolder.get(folder) ?? 0) + (model.tokens[segment]?.length ?? 0));
+    folders.set(folder, (folders.get(folder) ?? 0) + (model.tokens[segment]?.length ?? 0));
   }
-  const largest = [...byFolder]
-    .sort((a, b) => b[1] - a[1])
+  const largest = [...folders].map(([path, tokens]) => ({ path, tokens }));
+  largest.sort((a, b) => b.tokens - a.tokens);
+  throw overBudget(model.tokenCount, budgetTokens, largest);
+}
+
+/** `folders` in the order in which to name them. */
+export function overBudget(
+  tokens: number,
+  budgetTokens: number,
+  folders: readonly { readonly path: string; readonly tokens: number }[],
+): BlocksightError {
+  const largest = folders
     .slice(0, LARGEST_FOLDERS_NAMED)
-    .map(([folder, tokens]) => `${folder} ${tokens.toLocaleString("en-US")}`)
+    .map((folder) => `${folder.path} ${count(folder.tokens)}`)
     .join(", ");
-  throw new BlocksightError(
+  return new BlocksightError(
     "overBudget",
-    `The pack has ${model.tokenCount.toLocaleString("en-US")} tokens and the budget is ` +
-      `${budgetTokens.toLocaleString("en-US")}; the largest: ${largest}.`,
+    `The pack has ${count(tokens)} tokens and the budget is ${count(budgetTokens)}; the largest: ${largest}.`,
     "Leave something out with --exclude, take part of it with --include, or raise --budget.",
   );
+}
+
+/** A pack without a file has no answer. */
+export function refuseEmpty(pack: Pack): void {
+  if (pack.files.length > 0) return;
+  const skipped = pack.skipped.length;
+  const why = skipped === 0 ? "there is none" : `${count(skipped)} are skipped`;
+  throw new BlocksightError(
+    "emptyRepository",
+    `There is no file to read in ${pack.roots.join(", ")}: ${why}.`,
+    "Give another directory with --repo; `blocksight pack` lists what is skipped and why.",
+  );
+}
+
+function count(value: number): string {
+  return value.toLocaleString("en-US");
 }

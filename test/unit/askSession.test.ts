@@ -262,6 +262,11 @@ describe("failures", () => {
     await expect(asked).rejects.toThrow(/budget is 100; the largest: shop\/ [\d,]+, docs\/ \d+/);
   });
 
+  it("has nothing to say of a pack without files", async () => {
+    const asked = ask({ pack: () => tinyPack({}) });
+    await expect(asked).rejects.toMatchObject({ code: "emptyRepository" });
+  });
+
   it("takes half of the free memory as the budget", async () => {
     // The fake models need 1,024 bytes a token.
     await expect(ask({ freeMemoryBytes: 200 * 1024 })).rejects.toThrow(/budget is 100/);
