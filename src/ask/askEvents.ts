@@ -26,6 +26,8 @@ export type AskEvent =
       readonly ofSegments: number;
       readonly tokens: number;
       readonly estimateMs: number;
+      /** Reading stops after a budget of time: perhaps not all of `segments` are reached. */
+      readonly isBounded: boolean;
     }
   | {
       readonly t: "reading";

@@ -1,12 +1,6 @@
 /** One question over open models and a pack: what to read, reading it, and the answer with its steps. */
 import type { StopReason, Timings } from "../shared/answer.js";
-import type {
-  AskRequest,
-  ReadProgress,
-  ReadRequest,
-  ReadResult,
-  Turn,
-} from "../shared/engineMessages.js";
+import type { AskRequest, ReadProgress, ReadRequest, Turn } from "../shared/engineMessages.js";
 import type { ModelInfo, StepShape } from "../shared/model.js";
 import type { Pack } from "../shared/pack.js";
 import type { Step } from "../shared/step.js";
@@ -26,14 +20,16 @@ import {
   needsScout,
   planByFocus,
   planEverything,
+  planMs,
+  tokensIn,
 } from "./readingPlan.js";
 
 const SCOUTED_FILES_NAMED = 10;
 
 interface ReadSoFar {
-  sight: Uint32Array;
-  prefillTokens: number;
-  reusedTokens: number;
+  readonly sight: Uint32Array;
+  readonly prefillTokens: number;
+  readonly reusedTokens: number;
 }
 
 export class AskRun {
@@ -169,78 +165,57 @@ export class AskRun {
 
   /** Reads a plan's held segments, then its fresh ones; what was reached is in sight, ascending. */
   private async read(model: TracedModel, info: ModelInfo, plan: ReadingPlan): Promise<ReadSoFar> {
-    const { signal } = this.options;
+    const { rates } = this.parts;
+    const { signal, onEvent } = this.options;
+    const { role, table } = model;
+    const { segmentTokens } = table;
     const start = this.now();
-    const soFar: ReadSoFar = { sight: new Uint32Array(), prefillTokens: 0, reusedTokens: 0 };
-    const part = async (
-      segments: Uint32Array,
-      freshTokens: number,
-      limits: Partial<ReadRequest>,
-    ): Promise<void> => {
+    const tokensPerSecond = tokensPerSecondOf(rates, info);
+    onEvent({
+      t: "readingStarts",
+      model: role,
+      segments: plan.held.length + plan.fresh.length,
+      ofSegments: this.pack.segments.length,
+      tokens: tokensIn(plan.fresh, segmentTokens),
+      estimateMs: planMs(plan, { segmentTokens, tokensPerSecond }),
+      isBounded: plan.budgetMs !== undefined,
+    });
+    const soFar = { sight: new Uint32Array(), prefillTokens: 0, reusedTokens: 0 };
+    const part = async (segments: Uint32Array, limits: Partial<ReadRequest>): Promise<void> => {
       if (segments.length === 0 || signal.aborted) return;
-      const result = await this.readSegments(model, info, segments, freshTokens, limits);
+      const endMs = limits.budgetMs === undefined ? Infinity : this.now() + limits.budgetMs;
+      const leastTokens = tokensIn(segments.subarray(0, limits.atLeast ?? 0), segmentTokens);
+      const result = await this.parts.engine.request(
+        "read",
+        { model: role, segments, background: false, ...limits },
+        { signal, onReadProgress: (progress) => this.tellReading(progress, endMs, leastTokens) },
+      );
+      recordRate(rates, info, result);
       soFar.sight = Uint32Array.from([...soFar.sight, ...result.read]).sort();
       soFar.prefillTokens += result.prefillTokens;
       soFar.reusedTokens += result.reusedTokens;
     };
-    await part(plan.held, 0, {});
-    const fresh = plan.fresh.reduce(
-      (sum, segment) => sum + (model.table.segmentTokens[segment] ?? 0),
-      0,
-    );
-    const limits: Partial<ReadRequest> =
-      plan.budgetMs === undefined
-        ? {}
-        : {
-            // What loading took is spent; 0 would mean no budget at all.
-            budgetMs: Math.max(1, plan.budgetMs - (this.now() - start)),
-            atLeast: plan.atLeast ?? 0,
-          };
-    await part(plan.fresh, fresh, limits);
+    await part(plan.held, {});
+    const { budgetMs, atLeast = 0 } = plan;
+    // What loading took is spent; a budget of 0 would mean none at all.
+    const left = budgetMs === undefined ? 0 : Math.max(1, budgetMs - (this.now() - start));
+    await part(plan.fresh, budgetMs === undefined ? {} : { budgetMs: left, atLeast });
+    const { sight, prefillTokens, reusedTokens } = soFar;
+    const elapsedMs = this.now() - start;
+    const segments = sight.length;
+    onEvent({ t: "readingEnded", model: role, segments, prefillTokens, reusedTokens, elapsedMs });
     return soFar;
   }
 
-  private async readSegments(
-    { role }: TracedModel,
-    info: ModelInfo,
-    segments: Uint32Array,
-    tokens: number,
-    limits: Partial<ReadRequest>,
-  ): Promise<ReadResult> {
-    const { engine, rates } = this.parts;
-    const { signal, onEvent } = this.options;
-    onEvent({
-      t: "readingStarts",
-      model: role,
-      segments: segments.length,
-      ofSegments: this.pack.segments.length,
-      tokens,
-      estimateMs: estimateMs(tokens, tokensPerSecondOf(rates, info)),
-    });
-    const result = await engine.request(
-      "read",
-      { model: role, segments, background: false, ...limits },
-      { signal, onReadProgress: (progress) => this.onReadProgress(progress) },
-    );
-    recordRate(rates, info, result);
-    const { read, prefillTokens, reusedTokens, elapsedMs } = result;
-    onEvent({
-      t: "readingEnded",
-      model: role,
-      segments: read.length,
-      prefillTokens,
-      reusedTokens,
-      elapsedMs,
-    });
-    return result;
-  }
-
-  private onReadProgress(progress: ReadProgress): void {
+  /** Reading ends when all is read, or at `endMs` once `leastTokens` are. */
+  private tellReading(progress: ReadProgress, endMs: number, leastTokens: number): void {
     const { model, segment, doneTokens, totalTokens, tokensPerSecond } = progress;
     const file = this.pack.segments[segment]?.file ?? -1;
     const path = this.pack.files[file]?.path ?? "";
-    const left = Math.max(0, totalTokens - doneTokens);
-    const etaMs = tokensPerSecond > 0 ? estimateMs(left, tokensPerSecond) : 0;
+    const msFor = (tokens: number): number =>
+      tokensPerSecond > 0 ? estimateMs(Math.max(0, tokens), tokensPerSecond) : 0;
+    const leastMs = Math.max(0, endMs - this.now(), msFor(leastTokens - doneTokens));
+    const etaMs = Math.min(msFor(totalTokens - doneTokens), leastMs);
     this.options.onEvent({
       t: "reading",
       model,

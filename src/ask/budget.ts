@@ -4,7 +4,7 @@ import type { Pack } from "../shared/pack.js";
 import type { Opened } from "./askParts.js";
 
 /** The pack is never larger than this, whatever memory would hold. */
-const MOST_TOKENS = 1_000_000;
+export const MOST_TOKENS = 1_000_000;
 const LARGEST_FOLDERS_NAMED = 5;
 
 /** What half of the free memory holds of the answering model's pages. */

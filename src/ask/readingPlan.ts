@@ -94,3 +94,18 @@ export function byFocus(focus: Float64Array): Uint32Array {
     (a, b) => (focus[b] as number) - (focus[a] as number) || a - b,
   );
 }
+
+export function tokensIn(segments: Uint32Array, segmentTokens: Uint32Array): number {
+  return segments.reduce((sum, segment) => sum + (segmentTokens[segment] ?? 0), 0);
+}
+
+/** How long a plan's fresh segments should take, its budget considered. */
+export function planMs(
+  { fresh, budgetMs, atLeast = 0 }: ReadingPlan,
+  { segmentTokens, tokensPerSecond }: Omit<ReadingState, "held">,
+): number {
+  const ms = (segments: Uint32Array): number =>
+    estimateMs(tokensIn(segments, segmentTokens), tokensPerSecond);
+  if (budgetMs === undefined) return ms(fresh);
+  return Math.min(ms(fresh), Math.max(budgetMs, ms(fresh.subarray(0, atLeast))));
+}

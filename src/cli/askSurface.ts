@@ -84,16 +84,13 @@ export class AskSurface {
   }
 
   private readingStarts(event: Extract<AskEvent, { t: "readingStarts" }>): void {
-    const { model, segments, ofSegments, tokens, estimateMs } = event;
+    const { model, segments, ofSegments, tokens, estimateMs, isBounded } = event;
     if (estimateMs < ESTIMATE_FROM_MS) return;
-    const part =
-      segments === ofSegments
-        ? formatNoun(segments, "segment")
-        : `${segments} of ${formatNoun(ofSegments, "segment")}`;
-    this.line(
-      `The ${model} reads ${part}, ${formatCount(tokens)} tokens: about ${formatDuration(estimateMs)}.` +
-        this.page.style.dim(" Ctrl-C stops."),
-    );
+    const all = formatNoun(ofSegments, "segment");
+    const part = segments === ofSegments ? all : `${segments} of ${all}`;
+    const what = `The ${model} reads ${isBounded ? "up to " : ""}${part}, ${formatCount(tokens)} new tokens`;
+    const stop = this.page.style.dim(" Ctrl-C stops.");
+    this.line(`${what}: about ${formatDuration(estimateMs)}.${stop}`);
   }
 
   private readingText(event: Extract<AskEvent, { t: "reading" }>): string {

@@ -1,11 +1,18 @@
 /** The process around the command line: streams, signals, exit status. */
+import { realpathSync } from "node:fs";
+import { dirname } from "node:path";
 import process from "node:process";
+import { askCommand } from "./askCommand.js";
 import { type TextSink } from "./commandContext.js";
 import { type Commands, runCommandLine } from "./commandLine.js";
+import { connectTo } from "./connect.js";
 import { traceCommand } from "./traceCommand.js";
 import { version } from "../../package.json";
 
-const COMMANDS: Commands = { trace: traceCommand };
+/** The folder of this bundle; a link in a `bin` folder is followed. */
+const bundles = dirname(realpathSync(process.argv[1] ?? "."));
+
+const COMMANDS: Commands = { ask: askCommand(connectTo(bundles)), trace: traceCommand };
 
 /** Without a terminal there is no width; tables are then as wide as a page. */
 const PAGE_COLUMNS = 100;

@@ -3,6 +3,7 @@ import {
   needsScout,
   planByFocus,
   planEverything,
+  planMs,
   unreadTokens,
 } from "../../src/ask/readingPlan.js";
 
@@ -72,5 +73,21 @@ describe("a plan for everything", () => {
     const plan = planEverything({ held: Uint8Array.of(0, 1, 0) });
     expect([...plan.held]).toEqual([1]);
     expect([...plan.fresh]).toEqual([0, 2]);
+  });
+});
+
+describe("the time that a plan takes", () => {
+  const times = { segmentTokens: new Uint32Array(12).fill(1000), tokensPerSecond: 100 };
+  const fresh = Uint32Array.from({ length: 12 }, (_, at) => at);
+  const held = new Uint32Array();
+
+  it("is that of all its fresh segments where it has no budget", () => {
+    expect(planMs({ held, fresh }, times)).toBe(120_000);
+  });
+
+  it("is the budget, or what the least number of segments takes", () => {
+    expect(planMs({ held, fresh, budgetMs: 25_000, atLeast: 2 }, times)).toBe(25_000);
+    expect(planMs({ held, fresh, budgetMs: 25_000, atLeast: 6 }, times)).toBe(60_000);
+    expect(planMs({ held, fresh, budgetMs: 500_000, atLeast: 6 }, times)).toBe(120_000);
   });
 });
