@@ -23,13 +23,18 @@ export interface ConnectOptions {
   readonly log: (line: string) => void;
 }
 
+/** The page store in the cache folder. */
+export function pagesFolder(cache: string): string {
+  return join(cache, "pages");
+}
+
 /** Nothing is started before the first request. */
 export function connectParts(options: ConnectOptions): ConnectedParts {
   const { bundles, cache, choice, find, pack, isCacheUsed, threads, storeLimitBytes, log } =
     options;
   const engineOptions: EngineOptions = {
     ...(threads === undefined ? {} : { threads }),
-    ...(isCacheUsed ? { storePath: join(cache, "pages") } : {}),
+    ...(isCacheUsed ? { storePath: pagesFolder(cache) } : {}),
     ...(storeLimitBytes === undefined ? {} : { storeLimitBytes }),
   };
   const engine = new EngineClient({

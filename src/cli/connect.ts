@@ -1,28 +1,22 @@
 /** What `ask` runs on: the engine process, the product's models, and the directories to pack. */
-import { stat } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
-import { connectParts } from "../connectParts.js";
+import { connectParts, pagesFolder } from "../connectParts.js";
+import { EngineClient } from "../engine/engineClient.js";
+import { forkEngine } from "../engine/engineHost.js";
+import { cacheFolder, findOpenModel, modelsFolder } from "../engine/modelFiles.js";
 import { packDirectories } from "../packDirectories.js";
 import { WorkspacePacker } from "../packWorkspace.js";
-import { BlocksightError } from "../shared/errors.js";
-import type { OpenModel } from "../shared/engineMessages.js";
-import type { ModelRole } from "../shared/model.js";
+import type { Engine } from "../shared/engine.js";
 import { SymbolPool } from "../symbols/symbolPool.js";
 import type { Connect } from "./askCommand.js";
-import { resolvePath } from "./commandContext.js";
-
-const FILES: Readonly<Record<ModelRole, string>> = {
-  coder: "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
-  scout: "SmolLM2-135M-Instruct.Q4_1.gguf",
-};
+import { type CommandContext, resolvePath } from "./commandContext.js";
 
 /** `bundles` is the folder of this program's bundles. */
 export function connectTo(bundles: string): Connect {
   return (args, context) => {
     const { env } = context;
-    const cache = join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "blocksight");
-    const media = join(bundles, "..", "media", "models");
+    const cache = cacheFolder(env);
+    const media = join(bundles, "..", "media");
     const symbols = new SymbolPool({ workerPath: join(bundles, "symbolWorker.cjs") });
     const { model, read, index, layout, threads, isCacheUsed } = args;
     const isPath = model !== undefined && model !== "coder" && model !== "scout";
@@ -30,7 +24,7 @@ export function connectTo(bundles: string): Connect {
       bundles,
       cache,
       choice: { model: isPath ? resolvePath(context, model) : model, read, index, layout },
-      find: (role) => findModel(role, join(cache, "models"), media),
+      find: (role) => findOpenModel(role, modelsFolder(env), media),
       pack: (request) => pack(request),
       isCacheUsed,
       ...(threads === undefined ? {} : { threads }),
@@ -43,7 +37,7 @@ export function connectTo(bundles: string): Connect {
     });
     const pack = packDirectories({
       packer,
-      media,
+      media: join(media, "models"),
       roots: args.repos.map((repo) => resolvePath(context, repo)),
       include: args.include,
       exclude: args.exclude.map((glob) => ({ glob, rule: { text: `--exclude ${glob}` } })),
@@ -61,19 +55,11 @@ export function connectTo(bundles: string): Connect {
   };
 }
 
-async function findModel(role: ModelRole, models: string, media: string): Promise<OpenModel> {
-  const modelPath = join(models, FILES[role]);
-  if (
-    !(await stat(modelPath).then(
-      (found) => found.isFile(),
-      () => false,
-    ))
-  ) {
-    throw new BlocksightError(
-      "modelMissing",
-      `The ${role} is not here: there is no ${modelPath}.`,
-      `Fetch it with \`blocksight model get ${role}\`.`,
-    );
-  }
-  return { role, modelPath, adapterPath: join(media, `${role}.safetensors`) };
+/** An engine for commands that look and do not ask. */
+export function startEngine(bundles: string, { env }: Pick<CommandContext, "env">): Engine {
+  const mainPath = join(bundles, "engine.cjs");
+  return new EngineClient({
+    start: () => forkEngine({ mainPath, log: () => undefined }),
+    engine: { storePath: pagesFolder(cacheFolder(env)) },
+  });
 }

@@ -5,14 +5,25 @@ import process from "node:process";
 import { askCommand } from "./askCommand.js";
 import { type TextSink } from "./commandContext.js";
 import { type Commands, runCommandLine } from "./commandLine.js";
-import { connectTo } from "./connect.js";
+import { connectTo, startEngine } from "./connect.js";
+import { doctorCommand } from "./doctorCommand.js";
+import { modelCommand } from "./modelCommand.js";
 import { traceCommand } from "./traceCommand.js";
 import { version } from "../../package.json";
 
 /** The folder of this bundle; a link in a `bin` folder is followed. */
 const bundles = dirname(realpathSync(process.argv[1] ?? "."));
 
-const COMMANDS: Commands = { ask: askCommand(connectTo(bundles)), trace: traceCommand };
+const COMMANDS: Commands = {
+  ask: askCommand(connectTo(bundles)),
+  trace: traceCommand,
+  model: modelCommand({ startEngine: (context) => startEngine(bundles, context) }),
+  doctor: doctorCommand({
+    startEngine: (context) => startEngine(bundles, context),
+    version,
+    platform: `node ${process.versions.node}, ${process.platform} ${process.arch}`,
+  }),
+};
 
 /** Without a terminal there is no width; tables are then as wide as a page. */
 const PAGE_COLUMNS = 100;
