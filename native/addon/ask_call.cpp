@@ -58,10 +58,9 @@ struct Settings {
 
 class Ask final : public Task {
  public:
-  Ask(Napi::Env env, std::shared_ptr<PackHandle> pack, Settings settings,
-      const Napi::Function& on_steps, std::shared_ptr<CancelHandle> cancel)
-      : Task(env),
-        pack_(std::move(pack)),
+  Ask(std::shared_ptr<PackHandle> pack, Settings settings, const Napi::Function& on_steps,
+      std::shared_ptr<CancelHandle> cancel)
+      : pack_(std::move(pack)),
         settings_(std::move(settings)),
         on_steps_(Napi::Persistent(on_steps)),
         cancel_(std::move(cancel)) {}
@@ -143,7 +142,7 @@ class Ask final : public Task {
     const auto value = Napi::Object::New(env);
     const size_t entries = step.blocks.size(), size = entries * sizeof(uint32_t);
     auto buffer = Napi::ArrayBuffer::New(env, 3 * size);
-    if (env.IsExceptionPending()) return value;
+    if (buffer.IsEmpty()) return value;  // the environment is ending
     auto* const memory = static_cast<uint8_t*>(buffer.Data());
     if (entries > 0) {
       std::memcpy(memory, step.blocks.data(), size);
@@ -237,8 +236,8 @@ Napi::Value ask(const Napi::CallbackInfo& info) {
     if (segment >= pack->segments) reader.fail("sight", "indices of the pack's segments");
   }
   if (!reader.ok()) return info.Env().Undefined();
-  return Task::start(
-      info.Env(), std::make_unique<Ask>(info.Env(), pack, std::move(settings), on_steps, cancel));
+  return Task::start(info.Env(),
+                     std::make_unique<Ask>(pack, std::move(settings), on_steps, cancel));
 }
 
 }  // namespace blocksight::addon

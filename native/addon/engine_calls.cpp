@@ -15,8 +15,7 @@ struct EngineSettings {
 
 class OpenEngine final : public OpenTask<EngineHandle> {
  public:
-  OpenEngine(Napi::Env env, EngineSettings settings)
-      : OpenTask(env), settings_(std::move(settings)) {}
+  explicit OpenEngine(EngineSettings settings) : settings_(std::move(settings)) {}
 
  private:
   bs_status run(bs_error* error) override {
@@ -36,8 +35,8 @@ class OpenEngine final : public OpenTask<EngineHandle> {
 
 class ClearPages final : public Task {
  public:
-  ClearPages(Napi::Env env, std::shared_ptr<EngineHandle> engine, bool disk)
-      : Task(env), engine_(std::move(engine)), disk_(disk) {}
+  ClearPages(std::shared_ptr<EngineHandle> engine, bool disk)
+      : engine_(std::move(engine)), disk_(disk) {}
 
  private:
   bs_status run(bs_error* error) override { return bs_clear_pages(engine_->engine, disk_, error); }
@@ -52,8 +51,8 @@ struct ModelSettings {
 
 class OpenModel final : public OpenTask<ModelHandle> {
  public:
-  OpenModel(Napi::Env env, std::shared_ptr<EngineHandle> engine, ModelSettings settings)
-      : OpenTask(env), settings_(std::move(settings)) {
+  OpenModel(std::shared_ptr<EngineHandle> engine, ModelSettings settings)
+      : settings_(std::move(settings)) {
     handle_->owner = std::move(engine);
   }
 
@@ -93,7 +92,7 @@ Napi::Value open_engine(const Napi::CallbackInfo& info) {
   within(settings.store_limit_bytes, 9007199254740992.0, "storeLimitBytes");
   within(settings.memory_limit_bytes, 9007199254740992.0, "memoryLimitBytes");
   if (!reader.ok()) return info.Env().Undefined();
-  return Task::start(info.Env(), std::make_unique<OpenEngine>(info.Env(), std::move(settings)));
+  return Task::start(info.Env(), std::make_unique<OpenEngine>(std::move(settings)));
 }
 
 Napi::Value describe_engine(const Napi::CallbackInfo& info) {
@@ -108,7 +107,7 @@ Napi::Value clear_pages(const Napi::CallbackInfo& info) {
   const auto engine = handle<EngineHandle>(reader, info, 0);
   const bool disk = reader.boolean(info[1], "disk");
   if (!reader.ok()) return info.Env().Undefined();
-  return Task::start(info.Env(), std::make_unique<ClearPages>(info.Env(), engine, disk));
+  return Task::start(info.Env(), std::make_unique<ClearPages>(engine, disk));
 }
 
 Napi::Value open_model(const Napi::CallbackInfo& info) {
@@ -123,8 +122,7 @@ Napi::Value open_model(const Napi::CallbackInfo& info) {
   reader.maybe(given, "prefixText", &settings.prefix_text);
   reader.maybe(given, "sha256", &settings.sha256);
   if (!reader.ok()) return info.Env().Undefined();
-  return Task::start(info.Env(),
-                     std::make_unique<OpenModel>(info.Env(), engine, std::move(settings)));
+  return Task::start(info.Env(), std::make_unique<OpenModel>(engine, std::move(settings)));
 }
 
 Napi::Value describe_model(const Napi::CallbackInfo& info) {

@@ -8,9 +8,6 @@ namespace blocksight::addon {
 
 template <typename T>
 class OpenTask : public Task {
- public:
-  explicit OpenTask(Napi::Env env) : Task(env) {}
-
  protected:
   Napi::Value result(Napi::Env env) override {
     return Napi::Number::New(env, table(env).add(handle_));

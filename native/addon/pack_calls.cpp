@@ -8,9 +8,9 @@ namespace {
 
 class OpenPack final : public OpenTask<PackHandle> {
  public:
-  OpenPack(Napi::Env env, std::shared_ptr<ModelHandle> model,
-           std::vector<std::vector<uint32_t>> tokens, std::vector<uint32_t> files)
-      : OpenTask(env), tokens_(std::move(tokens)), files_(std::move(files)) {
+  OpenPack(std::shared_ptr<ModelHandle> model, std::vector<std::vector<uint32_t>> tokens,
+           std::vector<uint32_t> files)
+      : tokens_(std::move(tokens)), files_(std::move(files)) {
     handle_->owner = std::move(model);
     handle_->segments = tokens_.size();
   }
@@ -31,8 +31,8 @@ class OpenPack final : public OpenTask<PackHandle> {
 // Asks the store for every page, so it is work for a thread too.
 class PackHeld final : public Task {
  public:
-  PackHeld(Napi::Env env, std::shared_ptr<PackHandle> pack)
-      : Task(env), pack_(std::move(pack)), held_(pack_->segments) {}
+  explicit PackHeld(std::shared_ptr<PackHandle> pack)
+      : pack_(std::move(pack)), held_(pack_->segments) {}
 
  private:
   bs_status run(bs_error* error) override { return bs_pack_held(pack_->pack, held_.data(), error); }
@@ -49,10 +49,9 @@ class Read final : public Task {
     double budget_ms = 0, at_least = 0;
   };
 
-  Read(Napi::Env env, std::shared_ptr<PackHandle> pack, Settings settings,
-       const Napi::Function& on_progress, std::shared_ptr<CancelHandle> cancel)
-      : Task(env),
-        pack_(std::move(pack)),
+  Read(std::shared_ptr<PackHandle> pack, Settings settings, const Napi::Function& on_progress,
+       std::shared_ptr<CancelHandle> cancel)
+      : pack_(std::move(pack)),
         settings_(std::move(settings)),
         on_progress_(Napi::Persistent(on_progress)),
         cancel_(std::move(cancel)) {}
@@ -136,15 +135,15 @@ Napi::Value open_pack(const Napi::CallbackInfo& info) {
     reader.fail("fileOfSegment", "as long as `tokens`");
   }
   if (!reader.ok()) return info.Env().Undefined();
-  return Task::start(info.Env(), std::make_unique<OpenPack>(info.Env(), model, std::move(tokens),
-                                                            std::move(files)));
+  return Task::start(info.Env(),
+                     std::make_unique<OpenPack>(model, std::move(tokens), std::move(files)));
 }
 
 Napi::Value pack_held(const Napi::CallbackInfo& info) {
   Reader reader(info);
   const auto pack = handle<PackHandle>(reader, info, 0);
   if (!pack) return info.Env().Undefined();
-  return Task::start(info.Env(), std::make_unique<PackHeld>(info.Env(), pack));
+  return Task::start(info.Env(), std::make_unique<PackHeld>(pack));
 }
 
 Napi::Value read(const Napi::CallbackInfo& info) {
@@ -167,8 +166,8 @@ Napi::Value read(const Napi::CallbackInfo& info) {
     if (segment >= pack->segments) reader.fail("segments", "indices of the pack's segments");
   }
   if (!reader.ok()) return info.Env().Undefined();
-  return Task::start(info.Env(), std::make_unique<Read>(info.Env(), pack, std::move(settings),
-                                                        on_progress, cancel));
+  return Task::start(info.Env(),
+                     std::make_unique<Read>(pack, std::move(settings), on_progress, cancel));
 }
 
 }  // namespace blocksight::addon

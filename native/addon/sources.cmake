@@ -26,7 +26,9 @@ set_target_properties(blocksight_addon PROPERTIES
 target_include_directories(blocksight_addon SYSTEM PRIVATE
   ${NODE_MODULES}/node-api-headers/include ${NODE_MODULES}/node-addon-api)
 target_compile_definitions(blocksight_addon PRIVATE
-  NAPI_VERSION=8 NAPI_DISABLE_CPP_EXCEPTIONS NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED)
+  NAPI_VERSION=8 NAPI_DISABLE_CPP_EXCEPTIONS NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED
+  # While an environment ends, every call into it fails; that must not end the process.
+  NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS)
 target_link_libraries(blocksight_addon PRIVATE blocksight_engine)
 if(APPLE)
   target_link_options(blocksight_addon PRIVATE -undefined dynamic_lookup)
@@ -35,7 +37,7 @@ else()
   # for GLIBCXX_3.4.30, newer than what comes with glibc 2.34; libgcc_s outside, because the static
   # one asks for _dl_find_object of glibc 2.35. test/unit/addonSymbols.test.ts reads the result.
   target_link_options(blocksight_addon PRIVATE
-    -static-libstdc++ -Wl,--gc-sections
+    -static-libstdc++ -Wl,--gc-sections -Wl,-z,relro,-z,now
     -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/addon/exports.map)
   set_target_properties(blocksight_addon PROPERTIES
     LINK_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/addon/exports.map)

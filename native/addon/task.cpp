@@ -15,9 +15,11 @@ char wake_entry, done_entry;
 }  // namespace
 
 Napi::Value Task::start(Napi::Env env, std::unique_ptr<Task> task) {
-  const Napi::Promise promise = task->promise_.Promise();
+  napi_value raw_promise = nullptr;
+  if (napi_create_promise(env, &task->deferred_, &raw_promise) != napi_ok) return env.Undefined();
+  const Napi::Value promise(env, raw_promise);
   const auto fail = [&](const char* message) {
-    task->promise_.Reject(error_value(env, BS_INTERNAL, message));
+    task->reject(env, error_value(env, BS_INTERNAL, message));
     return promise;
   };
   const napi_status made = napi_create_threadsafe_function(
@@ -78,27 +80,28 @@ void Task::check_callback(Napi::Env env) {
 }
 
 void Task::settle(Napi::Env env) {
+  is_settled_ = true;
   if (!callback_error_.IsEmpty()) {
-    promise_.Reject(callback_error_.Value());
+    reject(env, callback_error_.Value());
     return;
   }
   if (status_ != BS_OK) {
-    promise_.Reject(error_value(env, status_, error_.message));
+    reject(env, error_value(env, status_, error_.message));
     return;
   }
   const Napi::Value value = result(env);
   // A value that could not be made (out of JavaScript memory) left an exception behind.
   if (env.IsExceptionPending()) {
-    promise_.Reject(env.GetAndClearPendingException().Value());
+    reject(env, env.GetAndClearPendingException().Value());
   } else {
-    promise_.Resolve(value);
+    resolve(env, value);
   }
 }
 
 void Task::on_finalize(napi_env, void* data, void*) {
   const std::unique_ptr<Task> task(static_cast<Task*>(data));
   if (!task->thread_.joinable()) return;
-  task->cancel();
+  if (!task->is_settled_) task->cancel();
   task->thread_.join();
 }
 

@@ -21,11 +21,12 @@ class Task {
  public:
   virtual ~Task() = default;
 
-  // Starts the work; returns its promise, or rejects it when no thread can be made.
+  // Starts the work; returns its promise, or rejects it when no thread can be made. Undefined in an
+  // environment that is ending, where no promise can be made either.
   static Napi::Value start(Napi::Env, std::unique_ptr<Task>);
 
  protected:
-  explicit Task(Napi::Env env) : promise_(Napi::Promise::Deferred::New(env)) {}
+  Task() = default;
 
   // On the worker thread; touches no JavaScript.
   virtual bs_status run(bs_error*) = 0;
@@ -48,12 +49,16 @@ class Task {
   static void on_finalize(napi_env, void* data, void* context);
   void work();
   void settle(Napi::Env);
+  // Fails only where the environment is ending and nobody waits.
+  void resolve(Napi::Env env, napi_value value) { napi_resolve_deferred(env, deferred_, value); }
+  void reject(Napi::Env env, napi_value error) { napi_reject_deferred(env, deferred_, error); }
 
-  Napi::Promise::Deferred promise_;
+  napi_deferred deferred_ = nullptr;
   Napi::Error callback_error_;
   napi_threadsafe_function function_ = nullptr;
   std::thread thread_;
   std::atomic<bool> is_wake_pending_{false};
+  bool is_settled_ = false;  // JavaScript thread only
   bool is_closing_ = false;  // worker thread only: the function must not be used any more
   bs_status status_ = BS_OK;
   bs_error error_{};

@@ -24,7 +24,7 @@ bs_status encode_text(bs_tokenizer* tokenizer, const std::string& text, bool par
 
 class OpenTokenizer final : public OpenTask<TokenizerHandle> {
  public:
-  OpenTokenizer(Napi::Env env, std::string path) : OpenTask(env), path_(std::move(path)) {}
+  explicit OpenTokenizer(std::string path) : path_(std::move(path)) {}
 
  private:
   bs_status run(bs_error* error) override {
@@ -36,9 +36,8 @@ class OpenTokenizer final : public OpenTask<TokenizerHandle> {
 // Many texts in one go; file text, so special tokens are never parsed.
 class EncodeAll final : public Task {
  public:
-  EncodeAll(Napi::Env env, std::shared_ptr<TokenizerHandle> tokenizer,
-            std::vector<std::string> texts)
-      : Task(env), tokenizer_(std::move(tokenizer)), texts_(std::move(texts)) {}
+  EncodeAll(std::shared_ptr<TokenizerHandle> tokenizer, std::vector<std::string> texts)
+      : tokenizer_(std::move(tokenizer)), texts_(std::move(texts)) {}
 
  private:
   bs_status run(bs_error* error) override {
@@ -77,7 +76,7 @@ Napi::Value open_tokenizer(const Napi::CallbackInfo& info) {
   Reader reader(info);
   std::string path = reader.text(info[0], "path");
   if (!reader.ok()) return info.Env().Undefined();
-  return Task::start(info.Env(), std::make_unique<OpenTokenizer>(info.Env(), std::move(path)));
+  return Task::start(info.Env(), std::make_unique<OpenTokenizer>(std::move(path)));
 }
 
 Napi::Value describe_tokenizer(const Napi::CallbackInfo& info) {
@@ -92,8 +91,7 @@ Napi::Value encode_all(const Napi::CallbackInfo& info) {
   const auto tokenizer = handle<TokenizerHandle>(reader, info, 0);
   std::vector<std::string> texts = reader.bytes_arrays(info[1], "texts");
   if (!reader.ok()) return info.Env().Undefined();
-  return Task::start(info.Env(),
-                     std::make_unique<EncodeAll>(info.Env(), tokenizer, std::move(texts)));
+  return Task::start(info.Env(), std::make_unique<EncodeAll>(tokenizer, std::move(texts)));
 }
 
 // One short text at once: a question, a path, a piece of the chat template.

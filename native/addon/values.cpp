@@ -179,7 +179,7 @@ void Reader::maybe(const Napi::Object& object, const char* name, bool* value) {
 
 Napi::Value u32_value(Napi::Env env, const std::vector<uint32_t>& values) {
   auto array = Napi::Uint32Array::New(env, values.size());
-  if (!values.empty() && !env.IsExceptionPending()) {
+  if (!values.empty() && !array.IsEmpty()) {
     std::memcpy(array.Data(), values.data(), values.size() * sizeof(uint32_t));
   }
   return array;
@@ -187,7 +187,7 @@ Napi::Value u32_value(Napi::Env env, const std::vector<uint32_t>& values) {
 
 Napi::Value u8_value(Napi::Env env, const uint8_t* data, size_t size) {
   auto array = Napi::Uint8Array::New(env, size);
-  if (size > 0 && !env.IsExceptionPending()) std::memcpy(array.Data(), data, size);
+  if (size > 0 && !array.IsEmpty()) std::memcpy(array.Data(), data, size);
   return array;
 }
 

@@ -56,7 +56,8 @@ class Reader {
   bool ok_ = true;
 };
 
-// Copies: Electron forbids array buffers over memory of our own.
+// Copies: Electron forbids array buffers over memory of our own. Empty where the environment is
+// ending.
 Napi::Value u32_value(Napi::Env, const std::vector<uint32_t>&);
 Napi::Value u8_value(Napi::Env, const uint8_t* data, size_t size);
 
