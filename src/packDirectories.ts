@@ -38,12 +38,15 @@ export function packDirectories(options: PackDirectoriesOptions): AskParts["pack
       onProgress: ({ files, bytes, path }) => onProgress({ files, bytes, path }),
     });
     if (packed.t === "pack") return packed.pack;
-    const { tokens, folders } = packed.over;
-    throw overBudget(tokens, budgetTokens, folders);
+    const { tokens, folders, isEstimate } = packed.over;
+    throw overBudget(tokens, budgetTokens, folders, isEstimate);
   };
 }
 
-type ToCutFor = { readonly path: string; readonly layout: PackLayout };
+interface ToCutFor {
+  readonly path: string;
+  readonly layout: PackLayout;
+}
 
 async function modelsToCutFor(
   { answering }: AskModels,
@@ -55,9 +58,14 @@ async function modelsToCutFor(
     if (info === undefined) throw new Error("No model is open.");
     return [{ path: answering.modelPath, layout: info }];
   }
-  const other: ModelRole = answering.role === "coder" ? "scout" : "coder";
+  return productModels(media, answering.role);
+}
+
+/** The tokenizers of both models of the product, the answering one's first. */
+export function productModels(media: string, answering: ModelRole): Promise<readonly ToCutFor[]> {
+  const other: ModelRole = answering === "coder" ? "scout" : "coder";
   return Promise.all(
-    [answering.role, other].map(async (role) => ({
+    [answering, other].map(async (role) => ({
       path: join(media, `${role}.tokenizer.gguf`),
       layout: await readAdapterLayout(join(media, `${role}.safetensors`)),
     })),

@@ -28,11 +28,12 @@ export function refuseOverBudget(pack: Pack, budgetTokens: number): void {
   throw overBudget(model.tokenCount, budgetTokens, largest);
 }
 
-/** `folders` in the order in which to name them. */
+/** `folders` in the order in which to name them; far over the budget the count is an estimate. */
 export function overBudget(
   tokens: number,
   budgetTokens: number,
   folders: readonly { readonly path: string; readonly tokens: number }[],
+  isEstimate = false,
 ): BlocksightError {
   const largest = folders
     .slice(0, LARGEST_FOLDERS_NAMED)
@@ -40,7 +41,8 @@ export function overBudget(
     .join(", ");
   return new BlocksightError(
     "overBudget",
-    `The pack has ${count(tokens)} tokens and the budget is ${count(budgetTokens)}; the largest: ${largest}.`,
+    `The pack has ${isEstimate ? "about " : ""}${count(tokens)} tokens and the budget is ` +
+      `${count(budgetTokens)}${largest === "" ? "" : `; the largest: ${largest}`}.`,
     "Leave something out with --exclude, take part of it with --include, or raise --budget.",
   );
 }

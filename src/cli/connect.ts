@@ -10,6 +10,7 @@ import type { Engine } from "../shared/engine.js";
 import { SymbolPool } from "../symbols/symbolPool.js";
 import type { Connect } from "./askCommand.js";
 import { type CommandContext, resolvePath } from "./commandContext.js";
+import type { ConnectPack } from "./packCommand.js";
 
 /** `bundles` is the folder of this program's bundles. */
 export function connectTo(bundles: string): Connect {
@@ -33,7 +34,7 @@ export function connectTo(bundles: string): Connect {
     const packer = new WorkspacePacker({
       engine: parts.engine,
       findSymbols: symbols.findSymbols,
-      ...(isCacheUsed ? { cacheDirectory: cache } : {}),
+      ...(isCacheUsed ? { cacheDirectory: cutsFolder(cache) } : {}),
     });
     const pack = packDirectories({
       packer,
@@ -53,6 +54,31 @@ export function connectTo(bundles: string): Connect {
       },
     });
   };
+}
+
+/** What `pack` runs on: no model, and no pages. */
+export function connectPackTo(bundles: string): ConnectPack {
+  return ({ env }) => {
+    const mainPath = join(bundles, "engine.cjs");
+    const engine = new EngineClient({
+      start: () => forkEngine({ mainPath, log: () => undefined }),
+    });
+    const symbols = new SymbolPool({ workerPath: join(bundles, "symbolWorker.cjs") });
+    return {
+      engine,
+      findSymbols: symbols.findSymbols,
+      media: join(bundles, "..", "media", "models"),
+      cacheDirectory: cutsFolder(cacheFolder(env)),
+      dispose: async () => {
+        await Promise.all([symbols.dispose(), engine.dispose()]);
+      },
+    };
+  };
+}
+
+/** Cuts of packs, kept between runs. */
+function cutsFolder(cache: string): string {
+  return join(cache, "cuts");
 }
 
 /** An engine for commands that look and do not ask. */

@@ -42,6 +42,23 @@ The answer goes to stdout, everything else to stderr. Ctrl-C stops and prints wh
 Exit status: 0 answered, 1 failed, 2 wrong usage, 130 stopped.
 `;
 
+export const PACK_HELP = `Usage: blocksight pack [options]
+
+Prints what would be read, without running a model: each file with its tokens, blocks and padding,
+and each skipped file with the reason, the rule and where the rule stands.
+
+  --repo DIR             a directory to read; may be repeated (default: the current one)
+  --include GLOB         only files that match; may be repeated
+  --exclude GLOB         no files that match; may be repeated
+  --budget TOKENS        most tokens of a pack (default: half of the free memory, at most 1,000,000)
+  --layout independent|causal
+  --order path|time      order of files (default: path; in the causal layout by time, oldest first)
+  --json                 one JSON object instead of text
+  --no-cache             neither use nor keep cuts of earlier runs
+
+Exit status: 0 packed, 1 failed (also: over budget), 2 wrong usage, 130 stopped.
+`;
+
 export const TRACE_HELP = `Usage: blocksight trace FILE [--json]
 
 Prints the answer and the table of files read from a trace saved by \`ask --trace FILE\`.

@@ -5,9 +5,10 @@ import process from "node:process";
 import { askCommand } from "./askCommand.js";
 import { type TextSink } from "./commandContext.js";
 import { type Commands, runCommandLine } from "./commandLine.js";
-import { connectTo, startEngine } from "./connect.js";
+import { connectPackTo, connectTo, startEngine } from "./connect.js";
 import { doctorCommand } from "./doctorCommand.js";
 import { modelCommand } from "./modelCommand.js";
+import { packCommand } from "./packCommand.js";
 import { traceCommand } from "./traceCommand.js";
 import { version } from "../../package.json";
 
@@ -16,6 +17,7 @@ const bundles = dirname(realpathSync(process.argv[1] ?? "."));
 
 const COMMANDS: Commands = {
   ask: askCommand(connectTo(bundles)),
+  pack: packCommand(connectPackTo(bundles)),
   trace: traceCommand,
   model: modelCommand({ startEngine: (context) => startEngine(bundles, context) }),
   doctor: doctorCommand({

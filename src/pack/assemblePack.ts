@@ -47,7 +47,10 @@ export function assemblePack({ roots, files, skipped, tokenizers, layout }: Pack
     files: packedFiles,
     segments,
     skipped: [...skipped].sort((a, b) => comparePaths(a.path, b.path)),
-    models: tokenizers.map(({ info }, t) => modelPack(info.name, files, t)),
+    models: tokenizers.map(({ info }, t) => {
+      const model = modelPack(info.name, files, t);
+      return layout === "causal" ? { ...model, fillerTokens: fillerOf(files, t) } : model;
+    }),
   };
 }
 
@@ -82,6 +85,17 @@ function modelPack(tokenizer: string, files: readonly CutSource[], t: number): M
     tokenCount,
     paddingTokens: slots - tokenCount,
   };
+}
+
+/** Per segment; only a file's last one has any. */
+function fillerOf(files: readonly CutSource[], t: number): Uint32Array {
+  return Uint32Array.from(
+    files.flatMap(({ cut: { segments, models } }) =>
+      segments.map((_, part) =>
+        part === segments.length - 1 ? (models[t]?.fillerTokens ?? 0) : 0,
+      ),
+    ),
+  );
 }
 
 const NO_MODEL = { tokens: [], blockLines: [], fillerTokens: 0 };

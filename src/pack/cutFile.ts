@@ -44,7 +44,7 @@ export function segmentEnd(
 }
 
 /** How many of `sorted` are at most `value`. */
-export function upperBound(sorted: Uint32Array, value: number): number {
+function upperBound(sorted: Uint32Array, value: number): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {

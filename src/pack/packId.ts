@@ -4,7 +4,7 @@ import type { Layout } from "../shared/model.js";
 import type { PackTokenizer } from "./packTokenizer.js";
 
 /** Raised when the same files would be cut or numbered differently than before. */
-export const PACK_FORMAT = 1;
+const PACK_FORMAT = 1;
 
 interface IdentifiedFile {
   readonly path: string;

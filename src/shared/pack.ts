@@ -93,8 +93,12 @@ export interface ModelPack {
   /** Per block id: first and last line, 1-based inclusive; a block of header tokens alone has 0, 0. */
   readonly startLine: Uint32Array;
   readonly endLine: Uint32Array;
+  /** Of headers and file text. */
   readonly tokenCount: number;
+  /** Slots that hold neither: padding, in the causal layout filler. */
   readonly paddingTokens: number;
+  /** Causal layout only: per segment the newline tokens at its end that are not file text. */
+  readonly fillerTokens?: Uint32Array;
 }
 
 export interface Pack {

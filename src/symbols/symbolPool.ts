@@ -81,12 +81,10 @@ export class SymbolPool {
     clearTimeout(this.idle);
     while (this.waiting.length > 0 || this.suspects.length > 0) {
       const thread = this.freeThread();
-      if (thread === undefined) return;
-      const suspect = thread.tasks.size === 0 ? this.suspects.shift() : undefined;
-      const task = suspect ?? this.waiting.shift();
-      if (task === undefined) return;
+      const suspect = thread?.tasks.size === 0 ? this.suspects.shift() : undefined;
+      const task = suspect ?? (thread === undefined ? undefined : this.waiting.shift());
+      if (thread === undefined || task === undefined) return;
       this.send(thread, task);
-      if (suspect !== undefined) return;
     }
     if ([...this.threads].some(({ tasks }) => tasks.size > 0)) return;
     this.idle = setTimeout(() => void this.end([...this.threads]), this.options.idleMs ?? IDLE_MS);
@@ -103,13 +101,14 @@ export class SymbolPool {
     thread.worker.postMessage(request);
   }
 
-  /** An empty one, a new one, or the least busy one that may take more. */
+  /** An empty one, a new one, or the least busy one that may take more: none with a suspect. */
   private freeThread(): Thread | undefined {
-    const isAlone = this.suspects.length > 0;
-    const busy = [...this.threads].sort((a, b) => a.tasks.size - b.tasks.size)[0];
-    if (busy?.tasks.size === 0) return busy;
+    const [idlest] = [...this.threads]
+      .filter(({ tasks }) => ![...tasks.values()].some(({ attempts }) => attempts > 1))
+      .sort((a, b) => a.tasks.size - b.tasks.size);
+    if (idlest?.tasks.size === 0) return idlest;
     if (this.threads.size < this.most) return this.start();
-    return !isAlone && busy !== undefined && busy.tasks.size < TASKS_PER_THREAD ? busy : undefined;
+    return idlest !== undefined && idlest.tasks.size < TASKS_PER_THREAD ? idlest : undefined;
   }
 
   private start(): Thread {
