@@ -1,6 +1,6 @@
 #include "blocksight.h"
 #include "boundary.h"
-#include "json.h"
+#include "json_writer.h"
 
 namespace blocksight {
 

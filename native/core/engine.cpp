@@ -5,7 +5,7 @@
 
 #include "cpu_info.h"
 #include "error.h"
-#include "json.h"
+#include "json_writer.h"
 
 namespace blocksight {
 
@@ -21,14 +21,10 @@ const OpTable& table_named(const char* tier, const char* isa) {
     throw Error(BS_INVALID_ARGUMENT,
                 "There is no tier \"" + std::string(name) + "\"; there are \"cpu\" and \"ref\".");
   }
-#ifdef BLOCKSIGHT_CPU_TIER
   if (const OpTable* table = cpu_table(isa)) return *table;
-  throw Error(BS_INVALID_ARGUMENT, "This processor lacks the instruction set \"" +
-                                       std::string(isa ? isa : "avx2") + "\".");
-#else
-  static_cast<void>(isa);
-  return ref_table();
-#endif
+  if (!isa) return ref_table();  // a processor that no kernel of ours is for: slow, and it says so
+  throw Error(BS_INVALID_ARGUMENT,
+              "This processor lacks the instruction set \"" + std::string(isa) + "\".");
 }
 
 int thread_count(int wanted) {
@@ -84,7 +80,10 @@ const char* kv_name(KvType kv) {
 }
 
 Engine::Engine(const bs_engine_options& options)
-    : table_(&table_named(options.tier, options.isa)),
+    : Engine(options, table_named(options.tier, options.isa)) {}
+
+Engine::Engine(const bs_engine_options& options, const OpTable& table)
+    : table_(&table),
       numerics_(numerics_named(options.numerics)),
       kv_(kv_named(options.kv)),
       store_dir_(options.store_dir ? options.store_dir : ""),
@@ -92,7 +91,7 @@ Engine::Engine(const bs_engine_options& options)
                                                    : kDefaultStoreLimit),
       threads_(std::make_unique<ThreadPool>(thread_count(options.threads))),
       priority_(std::make_unique<Priority>()) {
-  if (table_ == &ref_table()) {  // the specification has one form
+  if (std::string_view(table_->tier) == "ref") {  // the specification has one form
     numerics_ = Numerics::f32;
     kv_ = KvType::f32;
   }

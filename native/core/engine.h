@@ -17,6 +17,8 @@ class Engine {
   // Throws Error: BS_INVALID_ARGUMENT for an unknown option value or an instruction set that this
   // processor lacks; BS_UNREADABLE where the page store's folder cannot be made.
   explicit Engine(const bs_engine_options&);
+  // For tests: the same with operations of the caller's.
+  Engine(const bs_engine_options&, const OpTable&);
 
   const OpTable& table() const { return *table_; }
   ThreadPool& threads() const { return *threads_; }

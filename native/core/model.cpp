@@ -5,7 +5,7 @@
 
 #include "error.h"
 #include "graph.h"
-#include "json.h"
+#include "json_writer.h"
 #include "sha256.h"
 
 namespace blocksight {

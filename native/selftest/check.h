@@ -13,10 +13,13 @@ namespace blocksight::check {
 struct Case {
   const char* name;
   void (*run)();
+  const char* needs;  // an option of the command line; without it the case is not run nor counted
 };
 std::vector<Case>& cases();
 struct Register {
-  Register(const char* name, void (*run)()) { cases().push_back({name, run}); }
+  Register(const char* name, void (*run)(), const char* needs = "") {
+    cases().push_back({name, run, needs});
+  }
 };
 // Thrown by SKIP; the runner counts it by name.
 struct Skipped {
@@ -37,33 +40,34 @@ std::string show(const T& value) {
 
 #define BS_JOIN2(a, b) a##b
 #define BS_JOIN(a, b) BS_JOIN2(a, b)
-#define TEST(name)                                                                          \
-  static void BS_JOIN(bs_test_, __LINE__)();                                                \
-  static const ::blocksight::check::Register BS_JOIN(bs_register_, __LINE__)(               \
-      name, &BS_JOIN(bs_test_, __LINE__));                                                  \
+#define TEST(name) TEST_WITH("", name)
+#define TEST_WITH(option, name)                                               \
+  static void BS_JOIN(bs_test_, __LINE__)();                                  \
+  static const ::blocksight::check::Register BS_JOIN(bs_register_, __LINE__)( \
+      name, &BS_JOIN(bs_test_, __LINE__), option);                            \
   static void BS_JOIN(bs_test_, __LINE__)()
-#define CHECK(condition)                                                                    \
-  do {                                                                                      \
-    if (!(condition)) ::blocksight::check::fail(__FILE__, __LINE__, #condition);            \
+#define CHECK(condition)                                                         \
+  do {                                                                           \
+    if (!(condition)) ::blocksight::check::fail(__FILE__, __LINE__, #condition); \
   } while (0)
 // Copies both: `(f().at(0))` may refer into a temporary.
-#define CHECK_EQ(a, b)                                                                      \
-  do {                                                                                      \
-    const auto bs_a = (a);                                                                  \
-    const auto bs_b = (b);                                                                  \
-    if (!(bs_a == bs_b))                                                                    \
-      ::blocksight::check::fail(__FILE__, __LINE__,                                         \
-                                std::string(#a " == " #b ": ") +                            \
-                                    ::blocksight::check::show(bs_a) + " against " +         \
-                                    ::blocksight::check::show(bs_b));                       \
+#define CHECK_EQ(a, b)                                                                             \
+  do {                                                                                             \
+    const auto bs_a = (a);                                                                         \
+    const auto bs_b = (b);                                                                         \
+    if (!(bs_a == bs_b))                                                                           \
+      ::blocksight::check::fail(__FILE__, __LINE__,                                                \
+                                std::string(#a " == " #b ": ") + ::blocksight::check::show(bs_a) + \
+                                    " against " + ::blocksight::check::show(bs_b));                \
   } while (0)
-#define CHECK_NEAR(a, b, tolerance)                                                         \
-  do {                                                                                      \
-    const double bs_a = (a), bs_b = (b);                                                    \
-    if (!(std::abs(bs_a - bs_b) <= (tolerance)))                                            \
-      ::blocksight::check::fail(__FILE__, __LINE__,                                         \
-                                std::string(#a " near " #b ": ") +                          \
-                                    ::blocksight::check::show(bs_a) + " against " +         \
-                                    ::blocksight::check::show(bs_b));                       \
+#define CHECK_NEAR(a, b, tolerance)                                                 \
+  do {                                                                              \
+    const double bs_a = (a), bs_b = (b);                                            \
+    if (!(std::abs(bs_a - bs_b) <= (tolerance)))                                    \
+      ::blocksight::check::fail(__FILE__, __LINE__,                                 \
+                                std::string(#a " near " #b ": ") +                  \
+                                    ::blocksight::check::show(bs_a) + " against " + \
+                                    ::blocksight::check::show(bs_b));               \
   } while (0)
-#define SKIP(reason) throw ::blocksight::check::Skipped{reason}
+#define SKIP(reason) \
+  throw ::blocksight::check::Skipped { reason }

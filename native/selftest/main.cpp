@@ -40,6 +40,7 @@ int run(int argc, char** argv) {
   int passed = 0, failed = 0, skipped = 0;
   for (const Case& test : cases()) {
     if (std::string(test.name).find(option("only")) == std::string::npos) continue;
+    if (*test.needs && option(test.needs).empty()) continue;
     failures_in_case = 0;
     try {
       test.run();
