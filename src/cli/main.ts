@@ -1,4 +1,5 @@
 /** The process around the command line: streams, signals, exit status. */
+import { setMaxListeners } from "node:events";
 import { realpathSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
@@ -47,6 +48,8 @@ function sinkOf(stream: NodeJS.WriteStream): TextSink {
 /** The first Ctrl-C stops and prints what was read so far; the second ends at once. */
 function stopOnSignals(): AbortSignal {
   const controller = new AbortController();
+  // One signal for the whole command: every file that is tokenized listens for a while.
+  setMaxListeners(0, controller.signal);
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(130);
     controller.abort();

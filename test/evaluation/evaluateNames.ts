@@ -3,6 +3,7 @@
  * often the right file comes first. The pack is made once. Results are appended to a file, one line a
  * question and mode, so that a run can be stopped and taken up again.
  */
+import { setMaxListeners } from "node:events";
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
@@ -84,7 +85,8 @@ function measure(result: AskResult, path: string, mode: SightMode): Measured {
 /** Runs in the root of a clone whose bundles are built. */
 async function main(): Promise<void> {
   const { repo, count, modes, out, maxTokens } = readOptions();
-  const signal = new AbortController().signal;
+  const { signal } = new AbortController();
+  setMaxListeners(0, signal);
   const args = parseAskArguments(["--model", "coder", "--repo", repo, "evaluation"]);
   const silent = { write: () => undefined, isTerminal: false, columns: 100, hasColor: false };
   const context: CommandContext = {
