@@ -13,7 +13,7 @@ function widthOf(character: string): number {
 }
 
 // Colors, the only escape sequences that this program writes itself: they take no column.
- 
+
 const color = /\u001b\[[0-9;]*m/g;
 
 export function textWidth(text: string): number {
