@@ -5,7 +5,7 @@
  */
 import type { StepCitation, StepHead } from "./traceStore.js";
 
-export interface CitedPath {
+interface CitedPath {
   readonly citation: StepCitation;
   /** Offset of the path in the text, in UTF-16 units. */
   readonly at: number;
