@@ -1,6 +1,6 @@
 /** The command line as a user runs it, over the real engine: a made model, and the scout where it is. */
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -262,4 +262,20 @@ describe.skipIf(!hasAddon)("the command line", () => {
       expect(answer).toContain("open_session");
     },
   );
+
+  it.skipIf(!existsSync(scoutPath))("refuses a model of another sha256", async () => {
+    const folder = path.join(line.folder, "altered");
+    await mkdir(folder);
+    const altered = path.join(folder, KNOWN_MODELS.scout.file);
+    await copyFile(scoutPath, altered);
+    const file = await open(altered, "r+");
+    await file.write(Buffer.of(0x5a), 0, 1, 50_000_000);
+    await file.close();
+    const args = ["ask", "--repo", "repo", "--model", "scout", "--json", QUESTION];
+    const { status, stdout } = await line.run(args, { BLOCKSIGHT_MODELS: folder });
+    expect(status).toBe(1);
+    const { error } = JSON.parse(stdout) as FailureResult;
+    expect(error.code).toBe("modelWrongHash");
+    expect(error.message).toContain(KNOWN_MODELS.scout.sha256);
+  });
 });
