@@ -65,12 +65,18 @@ function stopOnSignals(): AbortSignal {
   return controller.signal;
 }
 
+/** Where the user stood: npm runs scripts in the package's folder and keeps the other in INIT_CWD. */
+function workingDirectory(): string {
+  const { INIT_CWD } = process.env;
+  return INIT_CWD === undefined || INIT_CWD === "" ? process.cwd() : INIT_CWD;
+}
+
 async function main(): Promise<void> {
   process.exitCode = await runCommandLine(COMMANDS, version, process.argv.slice(2), {
     stdout: sinkOf(process.stdout),
     stderr: sinkOf(process.stderr),
     env: process.env,
-    workingDirectory: process.env["INIT_CWD"] ?? process.cwd(),
+    workingDirectory: workingDirectory(),
     signal: stopOnSignals(),
   });
 }
