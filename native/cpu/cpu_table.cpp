@@ -50,9 +50,11 @@ OpTable make_table() {
 const OpTable* cpu_table(const char* isa) {
   static const OpTable avx2 = make_table<cpu::kAvx2Kernels>();
   static const OpTable vnni = make_table<cpu::kAvx512VnniKernels>();
+  static const OpTable amx = make_table<cpu::kAmxKernels>();
   const cpu::Features& has = cpu::features();
   const std::string_view name = isa ? isa : "";
   const auto wanted = [&](const char* which) { return name.empty() || name == which; };
+  if (has.amx && wanted("amx")) return &amx;
   if (has.avx512vnni && wanted("avx512vnni")) return &vnni;
   if (has.avx2 && wanted("avx2")) return &avx2;
   return nullptr;

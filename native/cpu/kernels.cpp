@@ -4,6 +4,9 @@
 #include "simd.h"
 //
 #include "kernels_matmul.h"
+#ifdef BS_AMX
+#include "kernels_tiles.h"
+#endif
 #include "kernels_pages.h"
 #include "kernels_rows.h"
 
@@ -18,6 +21,7 @@ const Kernels BS_KERNELS = {
     .matmul_i8 = BS_ISA "-i8",
     .matmul_bf16 = kHasBf16 ? BS_ISA "-bf16" : BS_ISA "-f32",
     .has_bf16 = kHasBf16,
+    .in_tiles = kInTiles,
     .rms_norm = rms_norm,
     .rotate = rotate,
     .silu_mul = silu_mul,

@@ -32,15 +32,19 @@ struct Panel {
 
 // A quantised row. padded = cols rounded up to 64; groups = ceil(padded / kGroup).
 struct QuantizedRow {
-  int8_t* bytes;     // [padded]
-  float* scale;      // [groups]
-  int32_t* sum;      // [groups], of the bytes
-  int32_t* sub_sum;  // [padded / kSub], of the bytes
+  int8_t* bytes;       // [padded / 64][64]
+  int64_t run_stride;  // bytes from 64 inputs to the next: 64, or 1024 in tile order
+  float* scale;        // [groups]
+  int32_t* sum;        // [groups], of the bytes
+  int32_t* sub_sum;    // [padded / kSub], of the bytes
 };
 
-// y[rows][cols] (+)= activations x panels, inputs [0, depth) of both; see i8_product.
+// Products may read activations up to the next multiple of this many rows.
+inline constexpr int64_t kRowsReadable = 16;
+
+// y[rows][cols] (+)= activations x panels, inputs [0, depth) of both.
 struct I8Product {
-  const int8_t* x;  // [rows][x_stride]
+  const int8_t* x;  // [rows][x_stride]; in tile order [rows / 16][x_stride / 64][16][64]
   int64_t x_stride;
   const float* x_scale;  // [rows][group_stride]
   const int32_t* x_sum;  // [rows][group_stride]
@@ -127,6 +131,8 @@ struct Kernels {
   const char* matmul_i8;  // kernel ids
   const char* matmul_bf16;
   bool has_bf16;  // bf16_product exists
+  // i8_product wants activations in tiles of 16 rows and 64 inputs, one behind the other.
+  bool in_tiles;
 
   void (*rms_norm)(const float* x, const float* w, float eps, int64_t d, float* y);
   void (*rotate)(float* x, const float* cosine, const float* sine, int64_t half);

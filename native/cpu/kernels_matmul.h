@@ -40,8 +40,9 @@ void quantize_row(const float* x, int64_t cols, int64_t padded, const QuantizedR
     int32_t total = 0;
     for (int64_t sub = begin; sub < end; sub += kSub) {
       const I32 a = to_i32(at(sub) * inverse), b = to_i32(at(sub + kLanes) * inverse);
-      store_bytes(reinterpret_cast<uint8_t*>(out.bytes) + sub, a);
-      store_bytes(reinterpret_cast<uint8_t*>(out.bytes) + sub + kLanes, b);
+      auto* const to = reinterpret_cast<uint8_t*>(out.bytes) + sub / 64 * out.run_stride + sub % 64;
+      store_bytes(to, a);
+      store_bytes(to + kLanes, b);
       const int32_t here = sum(a + b);
       out.sub_sum[sub / kSub] = here;
       total += here;
@@ -239,6 +240,7 @@ constexpr int kRowTile = 12, kPanelTile = 2;
 constexpr int kRowTile = 4, kPanelTile = 1;
 #endif
 
+#ifndef BS_AMX
 template <int R, int P>
 BS_INLINE void i8_tile(const I8Product& a, int64_t row, int first) {
   float* const y = a.y + row * a.y_stride + first * kPanel;
@@ -298,13 +300,13 @@ void i8_rows(const I8Product& a, int64_t row) {
   for (int p = 0; p * kPanel < a.cols; p += kPanelTile) i8_tile<R, kPanelTile>(a, row, p);
 }
 
-// Tiles of kRowTile rows, the rest in ones: callers round rows up where they can.
-void i8_product_vector(const I8Product& a) {
+void i8_product(const I8Product& a) {
   int64_t row = 0;
   for (; row + kRowTile <= a.rows; row += kRowTile) i8_rows<kRowTile>(a, row);
   for (; row + 4 <= a.rows && kRowTile > 4; row += 4) i8_rows<4>(a, row);
   for (; row < a.rows; row++) i8_rows<1>(a, row);
 }
+#endif
 
 template <int R, int P>
 BS_INLINE void f32_tile(const F32Product& a, int64_t row, int first) {
@@ -414,8 +416,9 @@ void i8_matvec(const I8Matvec& a) {
   for (; row < a.rows; row++) matvec_rows<1>(a, row);
 }
 
-constexpr bool kHasBf16 = false;
+#ifndef BS_AMX
+constexpr bool kHasBf16 = false, kInTiles = false;
 void bf16_product(const Bf16Product&) {}
-void i8_product(const I8Product& a) { i8_product_vector(a); }
+#endif
 
 }  // namespace

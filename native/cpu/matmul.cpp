@@ -32,14 +32,19 @@ struct Activations {
 void quantize_rows(const Kernels& kernels, const MatmulArgs& args, Activations& a,
                    ThreadPool& pool) {
   const auto m = static_cast<size_t>(args.m), padded = static_cast<size_t>(a.padded);
-  a.bytes.reserve(m * padded);
+  a.bytes.reserve((m + kRowsReadable) * padded);
   a.scale.reserve(m * static_cast<size_t>(a.groups) * sizeof(float));
   a.sum.reserve(m * static_cast<size_t>(a.groups) * sizeof(int32_t));
   a.sub_sum.reserve(m * padded / kSub * sizeof(int32_t));
+  constexpr int64_t kTile = kRowsReadable, kRun = 64;
+  const bool tiles = kernels.in_tiles && args.phase == Phase::prefill;
   pool.parallel_for(args.m, 16, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) {
+      const int64_t first =
+          tiles ? row / kTile * kTile * a.padded + row % kTile * kRun : row * a.padded;
       kernels.quantize_row(args.x + row * a.cols, a.cols, a.padded,
-                           {.bytes = a.bytes.as<int8_t>() + row * a.padded,
+                           {.bytes = a.bytes.as<int8_t>() + first,
+                            .run_stride = tiles ? kTile * kRun : kRun,
                             .scale = a.scale.as<float>() + row * a.groups,
                             .sum = a.sum.as<int32_t>() + row * a.groups,
                             .sub_sum = a.sub_sum.as<int32_t>() + row * (a.padded / kSub)});
@@ -48,7 +53,7 @@ void quantize_rows(const Kernels& kernels, const MatmulArgs& args, Activations& 
 }
 
 void round_rows(const Kernels& kernels, const MatmulArgs& args, Activations& a, ThreadPool& pool) {
-  a.half.reserve(static_cast<size_t>(args.m * a.padded) * sizeof(uint16_t));
+  a.half.reserve(static_cast<size_t>((args.m + kRowsReadable) * a.padded) * sizeof(uint16_t));
   pool.parallel_for(args.m, 16, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) {
       uint16_t* const to = a.half.as<uint16_t>() + row * a.padded;
@@ -121,7 +126,8 @@ void tile_i8(const Kernels& kernels, const Tile& t, const Activations& a) {
       product.w[p] = bytes;
       product.w_scale[p] = scale;
     }
-    product.x = a.bytes.as<int8_t>() + t.row * a.padded + begin;
+    product.x =
+        a.bytes.as<int8_t>() + t.row * a.padded + begin * (kernels.in_tiles ? kRowsReadable : 1);
     product.x_stride = a.padded;
     product.x_scale = a.scale.as<float>() + t.row * a.groups + begin / kGroup;
     product.x_sum = a.sum.as<int32_t>() + t.row * a.groups + begin / kGroup;

@@ -1,6 +1,6 @@
-# The kernels are one source, compiled per instruction set into objects of their own; everything
-# else of this folder is for the baseline processor. Contraction is off, so that an expression
-# means the same operations in each of them.
+#The kernels are one source, compiled per instruction set into objects of their own; everything
+#else of this folder is for the baseline processor.Contraction is off, so that an expression
+#means the same operations in each of them.
 file(GLOB CPU_SOURCES CONFIGURE_DEPENDS cpu/*.cpp)
 list(FILTER CPU_SOURCES EXCLUDE REGEX "kernels\\.cpp$")
 target_sources(blocksight_engine PRIVATE ${CPU_SOURCES})
@@ -21,3 +21,5 @@ set(AVX512_FLAGS -Wno-maybe-uninitialized -Wno-uninitialized ${AVX2_FLAGS} -mavx
   -mprefer-vector-width=512)
 blocksight_kernels(avx2 kAvx2Kernels ${AVX2_FLAGS})
 blocksight_kernels(avx512vnni kAvx512VnniKernels ${AVX512_FLAGS})
+blocksight_kernels(amx kAmxKernels ${AVX512_FLAGS} -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16)
+target_compile_definitions(blocksight_kernels_amx PRIVATE BS_AMX)

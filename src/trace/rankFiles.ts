@@ -98,21 +98,18 @@ export function linesOf({ model }: Pick<AskTrace, "model">, block: number): Line
 }
 
 /**
- * Names of the definitions that overlap a block: first those that begin in it, then those around it
- * (the class of a method), the innermost first.
+ * Names of the definitions that overlap a block, innermost last. A definition that spans the whole
+ * block from outside (a class around its method) stays: it says where the lines are.
  */
 export function symbolsOf(
   { pack, model }: Pick<AskTrace, "pack" | "model">,
   block: number,
-): readonly string[] {
+): string[] {
   const segment = pack.segments[model.table.segmentOfBlock[block] ?? -1];
   const { startLine, endLine } = linesOf({ model }, block);
-  const overlapping = (segment?.symbols ?? []).filter(
-    (symbol) => symbol.startLine <= endLine && symbol.endLine >= startLine,
-  );
-  const begins = overlapping.filter((symbol) => symbol.startLine >= startLine);
-  const around = overlapping.filter((symbol) => symbol.startLine < startLine);
-  return [...begins, ...around.reverse()].map(({ name }) => name);
+  return (segment?.symbols ?? [])
+    .filter((symbol) => symbol.startLine <= endLine && symbol.endLine >= startLine)
+    .map((symbol) => symbol.name);
 }
 
 /**
