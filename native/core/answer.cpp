@@ -46,8 +46,10 @@ void check_options(const Pack& pack, const bs_ask_options& o) {
                              o.top_p <= 1 && o.repetition_penalty > 0 &&
                              o.repetition_penalty < 1000;
   if (!sampling_fits) throw Error(BS_INVALID_ARGUMENT, "A sampling option is out of range.");
-  if (o.cite_files && (!o.cite_ids || !o.cite_counts)) {
-    throw Error(BS_INVALID_ARGUMENT, "Files to cite have no paths.");
+  for (size_t file = 0; o.cite_ids && file < o.cite_files; file++) {
+    if (!o.cite_counts || (o.cite_counts[file] && !o.cite_ids[file])) {
+      throw Error(BS_INVALID_ARGUMENT, "A file to cite has no path.");
+    }
   }
 }
 

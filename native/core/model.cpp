@@ -169,7 +169,10 @@ std::shared_ptr<Model> Model::open(std::shared_ptr<Engine> engine,
     }
   }
   model->make_keys();
-  model->name_ = model->file_->string_value("general.name").value_or(model->shape_.architecture);
+  // An adapter says for what it was made; what a converter left in general.name often says less.
+  model->name_ = model->adapter_ ? model->adapter_->meta().name
+                                 : model->file_->string_value("general.name")
+                                       .value_or(model->shape_.architecture);
   model->description_ = model->make_description(*model->file_);
   return model;
 }

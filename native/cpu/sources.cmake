@@ -1,6 +1,6 @@
-#The kernels are one source, compiled per instruction set into objects of their own; everything
-#else of this folder is for the baseline processor.Contraction is off, so that an expression
-#means the same operations in each of them.
+# The kernels are one source, compiled per instruction set into objects of their own; everything
+# else of this folder is for the baseline processor. Contraction is off, so that an expression
+# means the same operations in each of them.
 file(GLOB CPU_SOURCES CONFIGURE_DEPENDS cpu/*.cpp)
 list(FILTER CPU_SOURCES EXCLUDE REGEX "kernels\\.cpp$")
 target_sources(blocksight_engine PRIVATE ${CPU_SOURCES})

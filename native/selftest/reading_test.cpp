@@ -10,7 +10,7 @@
 #include "core/answer.h"
 #include "core/error.h"
 #include "op_table.h"
-#include "tiny_model.h"
+#include "tiny_pack.h"
 
 using namespace blocksight;
 using namespace blocksight::check;
@@ -20,17 +20,6 @@ namespace {
 std::vector<std::vector<uint32_t>> five_segments() {
   return {tiny_tokens(1, 300), tiny_tokens(2, 128), tiny_tokens(3, 1920), tiny_tokens(4, 1),
           tiny_tokens(5, 700)};
-}
-
-std::unique_ptr<Pack> pack_of(const std::shared_ptr<Model>& model,
-                              const std::vector<std::vector<uint32_t>>& segments) {
-  std::vector<bs_segment> given;
-  for (size_t i = 0; i < segments.size(); i++) {
-    given.push_back({.ids = segments[i].data(),
-                     .count = static_cast<uint32_t>(segments[i].size()),
-                     .file = static_cast<uint32_t>(i)});
-  }
-  return std::make_unique<Pack>(model, given);
 }
 
 bs_read_result read(Pack& pack, const std::vector<uint32_t>& order, double budget_ms = 0,

@@ -17,7 +17,7 @@ export interface AskModels {
   readonly notice?: string;
 }
 
-export interface PackRequest {
+interface PackRequest {
   readonly models: AskModels;
   /** What the opened models say of themselves, answering first; packing need not wait for it. */
   readonly infos: Promise<readonly ModelInfo[]>;

@@ -5,7 +5,7 @@ import type { AskModels } from "./askParts.js";
 import type { ReadMode } from "./readingPlan.js";
 
 /** With less free memory than this the coder and its pages would push everything else out. */
-export const CODER_FREE_BYTES = 6e9;
+const CODER_FREE_BYTES = 6e9;
 
 export interface ModelChoice {
   /** "coder", "scout", or the path of a GGUF; undefined leaves it open. */

@@ -16,7 +16,7 @@ const PARAMETER_TOKENS_PER_SECOND = 1.9e11;
 /** Below this many tokens, start-up and page loads drown the rate. */
 const LEAST_TOKENS_MEASURED = 512;
 
-export function rateKey(info: ModelInfo): string {
+function rateKey(info: ModelInfo): string {
   return [info.name, info.quantization, info.indexSource, info.tier, info.kvType].join(" ");
 }
 

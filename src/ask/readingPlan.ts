@@ -10,13 +10,13 @@ export type ReadMode =
   | { readonly t: "auto" };
 
 /** `auto` reads everything, without the scout, where that is estimated to take less than this. */
-export const READ_ALL_UNDER_MS = 10_000;
+const READ_ALL_UNDER_MS = 10_000;
 /** Else the segments with the highest scout focus, this many, */
-export const AUTO_SEGMENTS = 12;
+const AUTO_SEGMENTS = 12;
 /** stopping after this long, */
-export const AUTO_BUDGET_MS = 25_000;
+const AUTO_BUDGET_MS = 25_000;
 /** but never before this many of them are in sight. */
-export const AUTO_AT_LEAST = 6;
+const AUTO_AT_LEAST = 6;
 
 export interface ReadingState {
   /** Tokens by segment. */

@@ -1,4 +1,5 @@
 /** The process around the command line: streams, signals, exit status. */
+import { setMaxListeners } from "node:events";
 import { realpathSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
@@ -47,6 +48,8 @@ function sinkOf(stream: NodeJS.WriteStream): TextSink {
 /** The first Ctrl-C stops and prints what was read so far; the second ends at once. */
 function stopOnSignals(): AbortSignal {
   const controller = new AbortController();
+  // One signal for the whole command: every file that is tokenized listens for a while.
+  setMaxListeners(0, controller.signal);
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(130);
     controller.abort();
@@ -62,12 +65,18 @@ function stopOnSignals(): AbortSignal {
   return controller.signal;
 }
 
+/** Where the user stood: npm runs scripts in the package's folder and keeps the other in INIT_CWD. */
+function workingDirectory(): string {
+  const { INIT_CWD } = process.env;
+  return INIT_CWD === undefined || INIT_CWD === "" ? process.cwd() : INIT_CWD;
+}
+
 async function main(): Promise<void> {
   process.exitCode = await runCommandLine(COMMANDS, version, process.argv.slice(2), {
     stdout: sinkOf(process.stdout),
     stderr: sinkOf(process.stderr),
     env: process.env,
-    workingDirectory: process.env["INIT_CWD"] ?? process.cwd(),
+    workingDirectory: workingDirectory(),
     signal: stopOnSignals(),
   });
 }

@@ -1,5 +1,5 @@
 /** The blocks of text around an answer. Pure: a result and a width in, lines out. */
-import type { AskResult, BlockRead, FileRead, Sight } from "../shared/answer.js";
+import type { AskResult, BlockRead, FileRead } from "../shared/answer.js";
 import { escapeLine } from "./escapeText.js";
 import { formatBar, formatCount, formatDuration, formatNoun, formatPercent } from "./format.js";
 import type { Style } from "./style.js";
@@ -156,7 +156,8 @@ function renderCitations({ citations }: AskResult, { style }: Page): string {
   return `${style.bold("Cited")}\n${[...seen].map((place) => `  ${place}\n`).join("")}`;
 }
 
-function renderSight({ sight, timings, pack }: AskResult, { style }: Page): string {
+function renderSight(result: AskResult, { style }: Page): string {
+  const { sight, pack } = result;
   const { segments, ofSegments, tokens } = sight;
   const title = style.bold("In sight");
   if (segments >= ofSegments) {
@@ -164,26 +165,34 @@ function renderSight({ sight, timings, pack }: AskResult, { style }: Page): stri
     return `${title}: ${all} (${formatCount(tokens)} tokens).\n`;
   }
   const part = `${formatCount(tokens)} of ${formatCount(pack.tokens)} tokens`;
-  const isRateKnown = timings.prefillMs > 0 && timings.prefillTokens >= RATE_FROM_TOKENS;
-  const rate = timings.prefillTokens / timings.prefillMs;
-  const cost = isRateKnown ? ` (about ${formatDuration((pack.tokens - tokens) / rate)} more)` : "";
-  const next = Math.max(12, segments) * 2;
-  const some = next < ofSegments ? `--read ${next} or ` : "";
   return (
     `${title}: ${formatCount(segments)} of ${formatNoun(ofSegments, "segment")} (${part}).\n` +
-    renderNotRead(sight) +
-    style.dim(`To read on, ask again with ${some}--read all${cost}.\n`)
+    renderNotRead(result) +
+    `${style.dim(readingOn(result))}\n`
   );
 }
 
-function renderNotRead({ notRead }: Sight): string {
+/** How to get the rest in sight, and what that costs at the rate just measured. */
+function readingOn({ sight, scout, timings, pack }: AskResult): string {
+  const isRateKnown = timings.prefillMs > 0 && timings.prefillTokens >= RATE_FROM_TOKENS;
+  const leftMs = ((pack.tokens - sight.tokens) * timings.prefillMs) / timings.prefillTokens;
+  const cost = isRateKnown ? ` (about ${formatDuration(leftMs)} more)` : "";
+  // A single model reads everything anyway; only a stop can have kept it from that.
+  if (!scout) return `To read on, ask again${cost}.`;
+  const next = Math.max(12, sight.segments) * 2;
+  const some = next < sight.ofSegments ? `--read ${next} or ` : "";
+  return `To read on, ask again with ${some}--read all${cost}.`;
+}
+
+function renderNotRead({ sight: { notRead }, scout }: AskResult): string {
   if (notRead.length === 0) return "";
   const shown = notRead.slice(0, NOT_READ_SHOWN);
-  const names = shown.map(
-    ({ path, scoutFocus }) => `${escapeLine(path)} (${scoutFocus.toFixed(2)})`,
+  const names = shown.map(({ path, scoutFocus }) =>
+    scout ? `${escapeLine(path)} (${scoutFocus.toFixed(2)})` : escapeLine(path),
   );
-  const isMore = notRead.length > shown.length;
-  return `Not read, by the scout's focus: ${names.join(", ")}${isMore ? ", …" : ""}\n`;
+  const order = scout ? ", by the scout's focus" : "";
+  const more = notRead.length > shown.length ? ", …" : "";
+  return `Not read${order}: ${names.join(", ")}${more}\n`;
 }
 
 /** What it took, in one line. */

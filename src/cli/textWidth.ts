@@ -12,23 +12,43 @@ function widthOf(character: string): number {
   return wide.test(character) ? 2 : 1;
 }
 
+// Colors, the only escape sequences that this program writes itself: they take no column.
+
+const color = /\u001b\[[0-9;]*m/g;
+
 export function textWidth(text: string): number {
   let width = 0;
-  for (const character of text) width += widthOf(character);
+  for (const character of text.replace(color, "")) width += widthOf(character);
   return width;
 }
 
-/** Cuts from the end, with "…" where something is missing. */
+/** Cuts from the end, with "…" where something is missing. Colors are kept, so that they end. */
 export function cutEnd(text: string, columns: number): string {
   if (textWidth(text) <= columns) return text;
-  let kept = "";
+  if (columns <= 0) return "";
   let width = 1;
-  for (const character of text) {
-    width += widthOf(character);
-    if (width > columns) break;
-    kept += character;
+  let isCut = false;
+  const plain = (part: string): string => {
+    let kept = "";
+    for (const character of part) {
+      width += widthOf(character);
+      if (width > columns) {
+        const mark = isCut ? "" : "…";
+        isCut = true;
+        return kept + mark;
+      }
+      kept += character;
+    }
+    return kept;
+  };
+  const colors = [...text.matchAll(color), undefined];
+  let at = 0;
+  let result = "";
+  for (const match of colors) {
+    result += plain(text.slice(at, match?.index ?? text.length)) + (match?.[0] ?? "");
+    at = match === undefined ? text.length : match.index + match[0].length;
   }
-  return columns > 0 ? `${kept}…` : "";
+  return result;
 }
 
 /** Cuts from the front: the end of a path says most. */

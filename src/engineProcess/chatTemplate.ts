@@ -11,7 +11,7 @@ import { randomUUID } from "node:crypto";
 import type { Turn } from "../shared/engineMessages.js";
 import { BlocksightError } from "../shared/errors.js";
 
-export interface PromptPiece {
+interface PromptPiece {
   readonly text: string;
   /** Special tokens are parsed in template text only. */
   readonly isTemplate: boolean;

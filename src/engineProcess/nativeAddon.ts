@@ -36,7 +36,7 @@ export type StatusName =
   | "busy"
   | "internal";
 
-export interface NativeModelOptions {
+interface NativeModelOptions {
   readonly modelPath: string;
   readonly adapterPath?: string;
   readonly indexSource?: string;
@@ -46,21 +46,21 @@ export interface NativeModelOptions {
   readonly sha256?: string;
 }
 
-export interface NativeReadOptions {
+interface NativeReadOptions {
   readonly segments: Uint32Array;
   readonly background: boolean;
   readonly budgetMs?: number;
   readonly atLeast?: number;
 }
 
-export interface NativeReadProgress {
+interface NativeReadProgress {
   readonly segment: number;
   readonly doneTokens: number;
   readonly totalTokens: number;
   readonly tokensPerSecond: number;
 }
 
-export interface NativeReadResult {
+interface NativeReadResult {
   /** How many of `segments`, from the front, are now in memory. */
   readonly read: number;
   readonly prefillTokens: number;
@@ -69,7 +69,7 @@ export interface NativeReadResult {
   readonly cancelled: boolean;
 }
 
-export interface NativeAskOptions {
+interface NativeAskOptions {
   readonly prompt: Uint32Array;
   /** Index in `prompt` of the current user turn's first token. */
   readonly turnStart: number;
@@ -85,7 +85,7 @@ export interface NativeAskOptions {
 }
 
 /** The three arrays are views of one buffer. */
-export interface NativeStep {
+interface NativeStep {
   readonly kind: StepKind;
   readonly index: number;
   readonly tokenId: number;
@@ -96,7 +96,7 @@ export interface NativeStep {
   readonly citation?: { readonly file: number; readonly candidates: readonly CitationCandidate[] };
 }
 
-export interface NativeAskResult {
+interface NativeAskResult {
   readonly stopReason: "eos" | "maxTokens" | "cancelled" | "windowFull";
   readonly answerTokens: number;
   readonly firstTokenMs: number;

@@ -42,5 +42,11 @@ export function toBlocksightError(error: unknown): BlocksightError {
   const status: unknown = "status" in error ? error.status : undefined;
   if (!isStatus(status)) return misuse(`${error.name}: ${error.message}`);
   const [code, next] = CATALOGUE[status];
-  return new BlocksightError(code, error.message, next);
+  return new BlocksightError(code, sentence(error.message), next);
+}
+
+/** The engine names the value, in a clause; what a user reads begins and ends as a sentence. */
+function sentence(clause: string): string {
+  const start = /^[a-z]/.test(clause) ? clause.charAt(0).toUpperCase() + clause.slice(1) : clause;
+  return /[.!?]$/.test(start) ? start : `${start}.`;
 }

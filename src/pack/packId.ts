@@ -11,13 +11,17 @@ interface IdentifiedFile {
   readonly contentHash: string;
 }
 
-/** sha256, hex. Hashed as JSON, so that no two lists of strings read alike. */
+/**
+ * sha256, hex. Hashed as JSON, so that no two lists of strings read alike. Which of the models answers
+ * changes neither cuts nor segments, and so not the identity.
+ */
 export function packIdOf(
   tokenizers: readonly PackTokenizer[],
   layout: Layout,
   files: readonly IdentifiedFile[],
 ): string {
-  const hash = createHash("sha256").update(cutIdentity(tokenizers, layout));
+  const inOrder = [...tokenizers].sort((a, b) => (a.info.hash < b.info.hash ? -1 : 1));
+  const hash = createHash("sha256").update(cutIdentity(inOrder, layout));
   for (const { path, contentHash } of files) hash.update(JSON.stringify([path, contentHash]));
   return hash.digest("hex");
 }

@@ -5,7 +5,7 @@
  */
 import type { StepCitation, StepHead } from "./traceStore.js";
 
-export interface CitedPath {
+interface CitedPath {
   readonly citation: StepCitation;
   /** Offset of the path in the text, in UTF-16 units. */
   readonly at: number;
@@ -35,7 +35,7 @@ export class AnswerText {
     if (step.kind === "answer" && step.tokenId === this.citationToken)
       return { text: this.flush() };
     if (step.citation === undefined) return { text: this.push(step.bytes) };
-    const before = this.flush();
+    const before = this.flush() + this.part();
     const cited = { citation: step.citation, at: this.whole.length };
     return { text: before + this.push(step.bytes), cited };
   }
@@ -45,6 +45,12 @@ export class AnswerText {
     const text = this.decoder.decode();
     this.whole += text;
     return text;
+  }
+
+  private part(): string {
+    if (this.whole === "" || /[\s([{"'`]$/.test(this.whole)) return "";
+    this.whole += " ";
+    return " ";
   }
 
   private push(bytes: Uint8Array): string {

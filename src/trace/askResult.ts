@@ -36,7 +36,7 @@ export function askResultOf(ask: AskTrace): AskResult {
 }
 
 /** The text with its citations. */
-export function answerOf(ask: AskTrace): { answer: string; citations: readonly Citation[] } {
+function answerOf(ask: AskTrace): { answer: string; citations: readonly Citation[] } {
   const trace = answeringTrace(ask);
   const text = new AnswerText(ask.model.info.citationToken);
   const citations: Citation[] = [];

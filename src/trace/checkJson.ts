@@ -62,7 +62,7 @@ export const readTextMap: JsonReader<Readonly<Record<string, string>>> = (value,
     ]),
   );
 
-export function readObject(value: unknown, where: string): Readonly<Record<string, unknown>> {
+function readObject(value: unknown, where: string): Readonly<Record<string, unknown>> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new JsonMismatch(where, "an object");
   }

@@ -98,18 +98,21 @@ export function linesOf({ model }: Pick<AskTrace, "model">, block: number): Line
 }
 
 /**
- * Names of the definitions that overlap a block, innermost last. A definition that spans the whole
- * block from outside (a class around its method) stays: it says where the lines are.
+ * Names of the definitions that overlap a block: first those that begin in it, then those around it
+ * (the class of a method), the innermost first.
  */
 export function symbolsOf(
   { pack, model }: Pick<AskTrace, "pack" | "model">,
   block: number,
-): string[] {
+): readonly string[] {
   const segment = pack.segments[model.table.segmentOfBlock[block] ?? -1];
   const { startLine, endLine } = linesOf({ model }, block);
-  return (segment?.symbols ?? [])
-    .filter((symbol) => symbol.startLine <= endLine && symbol.endLine >= startLine)
-    .map((symbol) => symbol.name);
+  const overlapping = (segment?.symbols ?? []).filter(
+    (symbol) => symbol.startLine <= endLine && symbol.endLine >= startLine,
+  );
+  const begins = overlapping.filter((symbol) => symbol.startLine >= startLine);
+  const around = overlapping.filter((symbol) => symbol.startLine < startLine);
+  return [...begins, ...around.reverse()].map(({ name }) => name);
 }
 
 /**

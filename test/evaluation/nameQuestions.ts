@@ -9,8 +9,10 @@ export interface NameQuestion {
   readonly path: string;
 }
 
-/** Names that say nothing of their file: too short, dunder, or test scaffolding. */
+/** Too short, or special to the language: such names say nothing of their file. */
 const isTelling = (name: string): boolean => name.length >= 4 && !/^__.*__$/.test(name);
+/** What has a body. An alias or a constant is used more than it is defined. */
+const isDefinition = (kind: string): boolean => /function|method|class/.test(kind);
 
 /**
  * `count` questions, half of each kind, over names that are defined once. The order is shuffled by a
@@ -27,7 +29,7 @@ export function nameQuestions(pack: Pack, count: number, seed = 1): readonly Nam
     }
   }
   const names = [...places]
-    .filter(([name, { times }]) => times === 1 && isTelling(name))
+    .filter(([name, { times, kind }]) => times === 1 && isTelling(name) && isDefinition(kind))
     .map(([name, place]) => ({ name, ...place }));
   shuffle(names, seed);
   const functions = names.filter(({ kind }) => /function|method/.test(kind));

@@ -23,7 +23,7 @@ export function rankOf(path: string, ranked: readonly { path: string; focus: num
 }
 
 /** A citation is right when the first one names the file that defines what was asked for. */
-export function isCitedRight({ cited, path }: Measured): boolean {
+function isCitedRight({ cited, path }: Measured): boolean {
   return cited[0] === path;
 }
 

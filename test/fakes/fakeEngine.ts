@@ -123,7 +123,7 @@ export class FakeEngine implements Engine {
       case "openModel":
         return this.openModel(body as OpenModel);
       case "closeModel":
-        this.models.delete((body as EngineRequests["closeModel"][0]).model);
+        this.closeModel((body as EngineRequests["closeModel"][0]).model);
         return undefined;
       case "setPack":
         return this.setPack(body as PackForModel);
@@ -184,6 +184,12 @@ export class FakeEngine implements Engine {
       running: new Set(),
     });
     return info;
+  }
+
+  private closeModel(role: ModelRole): void {
+    const model = this.models.get(role);
+    if (model !== undefined) this.makeRoom(model, "change");
+    this.models.delete(role);
   }
 
   private opened(role: ModelRole): OpenedModel {

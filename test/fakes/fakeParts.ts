@@ -19,7 +19,7 @@ export const SLOW_CODER: Rates = {
   set: () => undefined,
 };
 
-export const FAST: Rates = { get: () => 1e9, set: () => undefined };
+const FAST: Rates = { get: () => 1e9, set: () => undefined };
 
 export function fakeParts(
   options: FakeEngineOptions & {

@@ -62,7 +62,7 @@ export function scoreBlocks(
 }
 
 /** A number in [0, 1) that depends on its arguments only. */
-export function noise(...values: readonly number[]): number {
+function noise(...values: readonly number[]): number {
   let hash = 0x9e3779b9;
   for (const value of values) {
     hash = Math.imul(hash ^ value, 0x85ebca6b) >>> 0;

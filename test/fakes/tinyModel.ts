@@ -141,7 +141,7 @@ const HEADS = 4;
 const GROUPS = 2;
 const HEAD_DIM = WIDTH / HEADS;
 
-export function tinyModel(options: TinyModelOptions = {}): Buffer {
+function tinyModel(options: TinyModelOptions = {}): Buffer {
   const { architecture = "llama", layers = 2 } = options;
   const merges = learnMerges(TRAINING_TEXT, MERGES);
   const merged = new Set(merges.map(([left, right]) => left + right));

@@ -73,6 +73,14 @@ describe("a pack", () => {
     expect(new Set(packs.map(({ packId }) => packId)).size).toBe(packs.length);
   });
 
+  it("has the same id and segments whichever of its models answers", async () => {
+    const coder = await packFiles(files);
+    const scout = await packFiles(files, { tokenizers: bothTokenizers.toReversed() });
+    expect(scout.packId).toBe(coder.packId);
+    expect(scout.segments).toEqual(coder.segments);
+    expect(scout.models[0]?.tokenizer).toBe(coder.models[1]?.tokenizer);
+  });
+
   it("holds every byte of every file in exactly one segment", async () => {
     const pack = await packFiles(files);
     expect(pack.skipped).toEqual([]);

@@ -55,6 +55,25 @@ describe("columns", () => {
   });
 });
 
+describe("colored text", () => {
+  const text = "ab \u001b[2mcdefgh\u001b[22m ij";
+
+  it("takes the columns of what is seen", () => {
+    expect(textWidth(text)).toBe(12);
+    expect(cutEnd(text, 12)).toBe(text);
+  });
+
+  it("is never cut inside an escape sequence, and its colors end", () => {
+    for (let columns = 1; columns < 12; columns++) {
+      const cut = cutEnd(text, columns);
+      expect(textWidth(cut)).toBeLessThanOrEqual(columns);
+      expect(cut.match(/\u001b\[\d+m/g)).toEqual(["\u001b[2m", "\u001b[22m"]);
+      expect(cut.split("…")).toHaveLength(2);
+    }
+    expect(cutEnd(text, 6)).toBe("ab \u001b[2mcd…\u001b[22m");
+  });
+});
+
 describe("numbers", () => {
   it.each([
     [0, "0.0 s"],
