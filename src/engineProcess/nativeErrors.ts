@@ -47,6 +47,7 @@ export function toBlocksightError(error: unknown): BlocksightError {
 
 /** The engine names the value, in a clause; what a user reads begins and ends as a sentence. */
 function sentence(clause: string): string {
-  const start = /^[a-z]/.test(clause) ? clause.charAt(0).toUpperCase() + clause.slice(1) : clause;
+  // A first word with a dot or a slash is a file's name and stays as it is.
+  const start = /^[a-z]+ /.test(clause) ? clause.charAt(0).toUpperCase() + clause.slice(1) : clause;
   return /[.!?]$/.test(start) ? start : `${start}.`;
 }
