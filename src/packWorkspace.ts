@@ -111,8 +111,8 @@ export class WorkspacePacker {
     return buildPack({
       ...{ roots, skipped, tokenizers, layout, findSymbols, cache },
       files: readFiles(orderFiles(files, order), options),
-      tokenize: (tokenizer, texts) =>
-        engine.request("tokenize", { tokenizer, texts }, signal ? { signal } : {}),
+      // Without the signal: a request takes a moment, and many would listen to it at once.
+      tokenize: (tokenizer, texts) => engine.request("tokenize", { tokenizer, texts }),
       ...(budgetTokens === undefined ? {} : { budgetTokens }),
       ...(signal === undefined ? {} : { signal }),
       onFile: (path, size) => {

@@ -7,7 +7,7 @@ import { BlocksightError } from "../shared/errors.js";
 import type { FindSymbols } from "../shared/fileSymbols.js";
 import { type Command, type CommandContext, EXIT, resolvePath } from "./commandContext.js";
 import { escapeLine } from "./escapeText.js";
-import { formatNoun } from "./format.js";
+import { formatDuration, formatNoun } from "./format.js";
 import { PACK_HELP } from "./help.js";
 import { jsonText } from "./jsonText.js";
 import { type PackArguments, parsePackArguments } from "./packArguments.js";
@@ -68,6 +68,7 @@ async function runPack(
     openPackTokenizers(engine, await productModels(media, "coder")),
     args.budgetTokens ?? memoryBudget(engine),
   ]);
+  const start = performance.now();
   const built = await packer.pack({
     roots: args.repos.map((repo) => resolvePath(context, repo)),
     include: args.include,
@@ -91,7 +92,7 @@ async function runPack(
     const { tokens, folders, isEstimate } = built.over;
     throw overBudget(tokens, budgetTokens, folders, isEstimate);
   }
-  const table = packTableOf(built.pack, args.layout);
+  const table = packTableOf(built.pack, args.layout, performance.now() - start);
   if (built.pack.files.length === 0) {
     // Nothing is left, but why is worth seeing.
     if (!args.isJson) stderr.write(renderPackTable(table, { columns: stderr.columns, style }));
@@ -99,6 +100,7 @@ async function runPack(
   refuseEmpty(built.pack);
   const page = { columns: stdout.columns, style: styleOf(stdout) };
   stdout.write(args.isJson ? jsonText(table) : renderPackTable(table, page));
+  stderr.write(style.dim(`Packed in ${formatDuration(table.timings.packMs)}\n`));
   await packer.settle();
 }
 

@@ -35,10 +35,11 @@ export interface PackTable {
     readonly tokens: number;
     readonly paddingTokens: number;
   }[];
+  readonly timings: { readonly packMs: number };
 }
 
 /** Counts in the answering model's tokens. */
-export function packTableOf(pack: Pack, layout: Layout): PackTable {
+export function packTableOf(pack: Pack, layout: Layout, packMs: number): PackTable {
   const [model] = pack.models;
   if (model === undefined) throw new Error("The pack has no model.");
   return {
@@ -63,6 +64,7 @@ export function packTableOf(pack: Pack, layout: Layout): PackTable {
       const paddingTokens = blocks * BLOCK_TOKENS - tokens;
       return { path, bytes, lines, segments: segmentCount, blocks, tokens, paddingTokens };
     }),
+    timings: { packMs: Math.round(packMs) },
   };
 }
 

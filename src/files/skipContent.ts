@@ -10,6 +10,7 @@ export const MOST_BYTES = 1_000_000;
 /** More invalid bytes than this part: another encoding, such as Latin-1 or Shift JIS. */
 const MOST_INVALID = 0.02;
 const MOST_CONTROLS = 0.02;
+const SAMPLE_BYTES = 16_384;
 /** In scripts and style sheets of at least this size, lines as long as this are nobody's writing. */
 const MINIFIED_BYTES = 4_096;
 const MINIFIED_LINE = 400;
@@ -47,7 +48,8 @@ function skipByEncoding(bytes: Buffer): Skip | undefined {
   if (zero >= 0) {
     return isUtf16(bytes) ? skip("encoding", "UTF-16") : skip("binary", `NUL at byte ${zero}`);
   }
-  if (controls(bytes) > bytes.length * MOST_CONTROLS) return skip("binary", "control characters");
+  const sample = bytes.subarray(0, SAMPLE_BYTES);
+  if (controls(sample) > sample.length * MOST_CONTROLS) return skip("binary", "control characters");
   if (!isUtf8(bytes) && invalidBytes(bytes) > Math.max(8, bytes.length * MOST_INVALID)) {
     return skip("encoding", "not UTF-8");
   }
@@ -66,7 +68,7 @@ function isUtf16(bytes: Buffer): boolean {
 /** Other than tab, line ends, form feed, backspace and escape, which occur in text. */
 function controls(bytes: Buffer): number {
   let count = 0;
-  for (const byte of bytes.subarray(0, 65_536)) {
+  for (const byte of bytes) {
     if (byte < 0x20 && (byte < 0x08 || byte > 0x0d) && byte !== 0x1b) count += 1;
   }
   return count;
