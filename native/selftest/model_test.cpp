@@ -81,7 +81,7 @@ TEST("model: without an adapter the prefix is filled inside the system turn") {
 TEST("model: says of itself what the engine's protocol asks for") {
   const auto model = tiny_model(ref_table(), {.with_adapter = true});
   const Json info = Json::parse(model->describe());
-  CHECK_EQ(*info.find("name")->string(), std::string("Tiny llama"));
+  CHECK_EQ(*info.find("name")->string(), std::string("Tiny"));
   CHECK_EQ(*info.find("indexSource")->string(), std::string("trained"));
   CHECK_EQ(*info.find("indexDim")->number(), 32.0);
   CHECK_EQ(*info.find("citationToken")->number(), double{kTinyFile});
