@@ -52,7 +52,14 @@ for (const name of Object.keys(devDependencies).filter((name) => name.includes("
     copyFileSync(path.join(folder, file), path.join("dist", file));
   }
 }
-await build({ ...page, entryPoints: { webview: "webview/main.tsx" } });
+await build({
+  ...page,
+  entryPoints: {
+    webview: "webview/main.tsx",
+    report: "webview/style/report.css",
+    reportWorker: "src/report/reportWorker.ts",
+  },
+});
 
 if (process.argv.includes("--tests")) {
   await build({

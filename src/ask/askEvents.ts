@@ -2,6 +2,7 @@
 import type { AskResult, Citation, FileRead, Sight } from "../shared/answer.js";
 import type { ModelInfo, ModelRole } from "../shared/model.js";
 import type { Pack } from "../shared/pack.js";
+import type { AskTrace } from "../trace/askTrace.js";
 
 export interface PackProgress {
   readonly files: number;
@@ -58,6 +59,8 @@ export type AskEvent =
       readonly files: readonly FileRead[];
       readonly sight: Sight;
     }
+  /** The trace so far; its store grows with every step that follows. */
+  | { readonly t: "traced"; readonly trace: AskTrace }
   | { readonly t: "text"; readonly text: string }
   /** Comes just before the text that holds the path. */
   | { readonly t: "citation"; readonly citation: Citation }

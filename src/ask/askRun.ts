@@ -251,6 +251,7 @@ export class AskRun {
       const trace = this.trace("cancelled");
       const files = rankFiles(trace);
       onEvent({ t: "questionRead", files, sight: sightOf(trace, files) });
+      onEvent({ t: "traced", trace });
     };
     const onSteps = (steps: readonly Step[]): void => {
       for (const step of steps) {

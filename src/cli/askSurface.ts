@@ -67,6 +67,7 @@ export class AskSurface {
         this.answer(event.text);
         break;
       case "opened":
+      case "traced":
       case "citation":
         break;
       case "done":

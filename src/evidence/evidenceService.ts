@@ -5,6 +5,7 @@
  * One pass over the trace makes a table of reads by step and file, kept for the last filter of
  * lanes. A brushed span is then a sum over that table's rows, whatever the number of lanes.
  */
+import type { FileRead } from "../shared/answer.js";
 import type {
   BlockReads,
   EvidenceFile,
@@ -38,6 +39,7 @@ export interface EvidenceOptions {
   readonly notices?: readonly string[];
   readonly live?: boolean;
   readonly hasFiles: boolean;
+  readonly source?: string;
 }
 
 /** Cells `[step][unit]` of all steps under one filter of lanes. */
@@ -50,6 +52,7 @@ export class EvidenceService {
   private readonly tables = new Map<string, Table>();
   private readonly units = new Map<ModelRole, Units>();
   private readonly inSight = new Map<ModelRole, Uint32Array>();
+  private ranking: { readonly length: number; readonly files: readonly FileRead[] } | undefined;
 
   constructor(
     private readonly ask: AskTrace,
@@ -67,7 +70,7 @@ export class EvidenceService {
 
   meta(): EvidenceMeta {
     const { pack, sight, question } = this.ask;
-    const ranked = new Map(rankFiles(this.ask).map((file) => [file.path, file]));
+    const ranked = new Map(this.ranked().map((file) => [file.path, file]));
     const blocks = this.blocksOfFiles();
     const files = pack.files.map(({ path }, file): EvidenceFile => {
       const read = ranked.get(path);
@@ -81,6 +84,7 @@ export class EvidenceService {
       };
     });
     return {
+      source: this.options.source ?? "",
       question,
       models: this.models().map((model) => this.model(model)),
       files,
@@ -140,6 +144,7 @@ export class EvidenceService {
     const mass = readsByStep(trace, filter.span, lanes, units, "mass");
     const all = this.files(filter).selections.reduce((sum, value) => sum + value, 0);
     const rows = (to - from) * lanes.length;
+    const focus = this.blockFocus(model, file);
     return {
       blocks: ids.map((block, unit) => {
         let selected = 0;
@@ -155,6 +160,7 @@ export class EvidenceService {
           block,
           ...linesOf({ model }, block),
           symbols: symbolsOf({ pack: this.ask.pack, model }, block),
+          focus: focus.get(block) ?? 0,
           selections: selected,
           share: all > 0 ? selected / all : 0,
           mass: rows > 0 ? weight / rows : 0,
@@ -167,11 +173,13 @@ export class EvidenceService {
   heat(filter: Filter, rows: EvidenceRequests["heat"][0]["rows"], measure: HeatMeasure): Heat {
     const trace = this.trace(filter.model);
     const { from, to } = trace.clip(filter.span);
+    // Mass is a mean over lanes, as everywhere; the tables hold sums.
+    const divisor = measure === "mass" ? (filter.lanes?.length ?? trace.lanes) : 1;
     if (rows.t === "files") {
       const { count } = this.unitsOf(filter.model);
       const table = this.table(filter, measure);
       return transpose(rows.files.length, from, to, (row, step) => {
-        return table[step * count + (rows.files[row] as number)] ?? NaN;
+        return (table[step * count + (rows.files[row] as number)] ?? NaN) / divisor;
       });
     }
     const model = this.tracedModel(filter.model);
@@ -182,7 +190,7 @@ export class EvidenceService {
     const lanes = filter.lanes ?? allLanes(trace.shape);
     const cells = readsByStep(trace, filter.span, lanes, units, measure);
     return transpose(units.count, from, to, (row, step) => {
-      return cells[(step - from) * units.count + row] ?? NaN;
+      return (cells[(step - from) * units.count + row] ?? NaN) / divisor;
     });
   }
 
@@ -250,6 +258,20 @@ export class EvidenceService {
       ...{ role, name, quantization, indexSource, layout },
       ...{ denseLayers, sparseLayers, groups, k, questionHeads, steps },
     };
+  }
+
+  private blockFocus({ role }: TracedModel, file: number): ReadonlyMap<number, number> {
+    if (role !== this.ask.model.role) return new Map();
+    const path = this.pathOf(file);
+    const read = this.ranked().find((ranked) => ranked.path === path);
+    return new Map(read?.blocks.map(({ block, focus }) => [block, focus]));
+  }
+
+  /** The table below the answer, made again when there are more steps. */
+  private ranked(): readonly FileRead[] {
+    const { length } = this.trace(this.ask.model.role);
+    if (this.ranking?.length !== length) this.ranking = { length, files: rankFiles(this.ask) };
+    return this.ranking.files;
   }
 
   private unitsOf(role: ModelRole): Units {

@@ -1,6 +1,7 @@
 /**
  * `--include` and `--exclude`, and the editor's own exclusions. A glob without "/" matches a name in
- * any folder, another one the path from the root; a glob that matches a folder holds for all in it.
+ * any folder, another one (also with "/" only at its start) the path from the root; a glob that
+ * matches a folder holds for all in it.
  */
 import picomatch from "picomatch";
 import type { SkipRule } from "../shared/pack.js";
@@ -58,9 +59,10 @@ function normal(glob: string): string {
 
 function matcherOf(glob: string): Matcher {
   const text = normal(glob);
-  const options = { dot: true, basename: !text.includes("/"), nonegate: true };
+  const isFromRoot = text.includes("/") || glob.startsWith("/");
+  const options = { dot: true, basename: !isFromRoot, nonegate: true };
   const matches = picomatch(text, options);
-  const below = text.includes("/")
+  const below = isFromRoot
     ? picomatch(`${text}/**`, options)
     : picomatch(`**/${text}/**`, { ...options, basename: false });
   return (path) => matches(path) || below(path);

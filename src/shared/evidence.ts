@@ -47,6 +47,8 @@ export interface EvidenceFile {
 }
 
 export interface EvidenceMeta {
+  /** Where the trace comes from, for the view to name when it is restored. */
+  readonly source: string;
   readonly question: string;
   /** The answering model first. */
   readonly models: readonly EvidenceModel[];
@@ -93,6 +95,8 @@ export interface BlockReads {
     readonly startLine: number;
     readonly endLine: number;
     readonly symbols: readonly string[];
+    /** Of the whole question, whatever the filter; 0 for the scout's blocks. */
+    readonly focus: number;
     readonly selections: number;
     readonly share: number;
     readonly mass: number;

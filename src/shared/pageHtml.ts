@@ -1,6 +1,12 @@
 /** The one HTML document that is made by hand. `head` and `tail` are trusted, all else is escaped. */
 import type { Boot } from "./messages.js";
 
+/**
+ * The controls ask once whether `:focus-visible` works by adding an empty style element. This is the
+ * hash of nothing, so the policy lets in that element and no style.
+ */
+export const EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='";
+
 export interface Page {
   readonly title: string;
   readonly policy: string;

@@ -10,6 +10,7 @@ import type { Turn } from "../shared/engineMessages.js";
 import { BlocksightError } from "../shared/errors.js";
 
 import type { Pack } from "../shared/pack.js";
+import type { AskTrace } from "../trace/askTrace.js";
 import { readingActivity, type AskModel } from "./askModel.js";
 import { isLeftOut, packState, PackTree } from "./packTree.js";
 import { problemOf } from "./problems.js";
@@ -35,13 +36,17 @@ export interface AskHost {
   readonly settings: () => AskSettings;
   readonly newId: () => string;
   /** Keeps an answer and makes it the current one for evidence, marks and trees. */
+  /** The running question's trace has more steps. */
+  readonly onTraced: (id: string, trace: AskTrace) => void;
   readonly onAnswered: (id: string, asked: Asked) => Promise<void>;
   readonly onBug: (error: unknown) => void;
   readonly saveLeftOut: (leftOut: readonly string[]) => void;
 }
 
-/** Waits before the engine is started again after it died, by how often it died in a row. */
-const BACK_OFF_MS = [0, 1000, 4000, 15_000] as const;
+interface Connected {
+  readonly parts: ConnectedParts;
+  readonly session: AskSession;
+}
 
 interface About {
   readonly label: string;
@@ -50,11 +55,10 @@ interface About {
 
 export class AskController {
   readonly tree = new PackTree();
-  private connected: Promise<{ parts: ConnectedParts; session: AskSession }> | undefined;
+  private connected: Promise<Connected> | undefined;
   private running: AbortController | undefined;
   private background: AbortController | undefined;
   private about: About | undefined;
-  private deaths = 0;
   private lastQuestion = "";
   private leftOut: readonly string[];
 
@@ -95,15 +99,22 @@ export class AskController {
       const asked = await this.exclusively(async (signal) => {
         const { session } = await this.connection();
         const question = this.question(text, history);
-        return session.ask(question, { signal, onEvent: (event) => this.onEvent(event) });
+        let trace: AskTrace | undefined;
+        const onEvent = (event: AskEvent): void => {
+          this.onEvent(event);
+          if (event.t === "traced") ({ trace } = event);
+          if (trace !== undefined && (event.t === "traced" || event.t === "text")) {
+            this.host.onTraced(id, trace);
+          }
+        };
+        return session.ask(question, { signal, onEvent });
       });
-      this.deaths = 0;
       this.about = undefined;
       this.model.setScope(scope, undefined);
       this.model.finishTurn(asked.result);
       await this.host.onAnswered(id, asked);
     } catch (error) {
-      await this.onDeath(error);
+      this.onDeath(error);
       this.reportBug(error);
       this.model.failTurn(problemOf(error));
       return;
@@ -182,7 +193,6 @@ export class AskController {
   async restart(): Promise<void> {
     this.stop();
     await this.disconnect();
-    this.deaths = 0;
     this.model.setProblem(undefined);
     await this.prepare();
   }
@@ -204,16 +214,14 @@ export class AskController {
     };
   }
 
-  private async connection(): Promise<{ parts: ConnectedParts; session: AskSession }> {
+  private async connection(): Promise<Connected> {
     this.connected ??= this.connect();
     this.connected.catch(() => (this.connected = undefined));
     return this.connected;
   }
 
-  private async connect(): Promise<{ parts: ConnectedParts; session: AskSession }> {
-    const wait = BACK_OFF_MS[Math.min(this.deaths, BACK_OFF_MS.length - 1)] ?? 0;
-    this.model.setEngine({ phase: this.deaths === 0 ? "starting" : "restarting" });
-    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+  private async connect(): Promise<Connected> {
+    this.model.setEngine({ phase: "starting" });
     const parts = await this.host.connect(() => ({
       scope: this.model.state.scope,
       leftOut: this.leftOut,
@@ -293,7 +301,7 @@ export class AskController {
   }
 
   private onProblem(error: unknown): void {
-    void this.onDeath(error);
+    this.onDeath(error);
     this.reportBug(error);
     const problem = problemOf(error);
     if (problem !== undefined) this.model.setProblem(problem);
@@ -303,14 +311,11 @@ export class AskController {
     if (!(error instanceof BlocksightError) || error.code === "internal") this.host.onBug(error);
   }
 
-  private async onDeath(error: unknown): Promise<void> {
-    const isDead =
-      error instanceof BlocksightError &&
-      (error.code === "engineKilled" || error.code === "engineDisposed");
-    if (!isDead) return;
-    this.deaths++;
-    await this.disconnect();
-    this.model.setEngine({ phase: "failed" });
+  /** The engine's client starts a new process with the next request; until then it is off. */
+  private onDeath(error: unknown): void {
+    if (error instanceof BlocksightError && error.code === "engineKilled") {
+      this.model.setEngine({ ...this.model.state.engine, phase: "failed" });
+    }
   }
 }
 

@@ -136,6 +136,7 @@ export class AskModel {
       }
       case "packed":
       case "opened":
+      case "traced":
       case "readingStarts":
       case "notice":
       case "done":

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
 import type { Boot } from "../shared/messages.js";
-import { pageHtml } from "../shared/pageHtml.js";
+import { EMPTY_STYLE, pageHtml } from "../shared/pageHtml.js";
 
 export function webviewHtml(webview: vscode.Webview, dist: vscode.Uri, view: Boot["view"]): string {
   const resource = (name: string): string =>
@@ -10,7 +10,7 @@ export function webviewHtml(webview: vscode.Webview, dist: vscode.Uri, view: Boo
   const nonce = randomBytes(18).toString("base64");
   const policy = [
     "default-src 'none'",
-    `style-src ${webview.cspSource}`,
+    `style-src ${webview.cspSource} ${EMPTY_STYLE}`,
     `script-src 'nonce-${nonce}'`,
     `img-src ${webview.cspSource}`,
     `font-src ${webview.cspSource}`,

@@ -5,6 +5,7 @@
 import { realpath } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
+import { rootNames } from "../files/listFiles.js";
 import { isPathInside } from "../trace/traceHeader.js";
 
 export interface Root {
@@ -13,9 +14,12 @@ export interface Root {
 }
 
 export function openRoots(): readonly Root[] {
-  return (vscode.workspace.workspaceFolders ?? [])
-    .filter(({ uri }) => uri.scheme === "file")
-    .map(({ name, uri }) => ({ name, fsPath: uri.fsPath }));
+  const folders = (vscode.workspace.workspaceFolders ?? [])
+    .map(({ uri }) => uri)
+    .filter(({ scheme }) => scheme === "file");
+  // Named as the pack names them, which may differ from the editor's names.
+  const names = rootNames(folders.map(({ fsPath }) => fsPath));
+  return folders.map(({ fsPath }, at) => ({ name: names[at] ?? "", fsPath }));
 }
 
 /** The file, or undefined where there is none below an open folder (also through a link). */

@@ -41,6 +41,20 @@ describe("an answer as blocks", () => {
     });
   });
 
+  it("drops the backticks around a link", () => {
+    const link = {
+      start: 4,
+      end: 8,
+      path: "a.ts",
+      startLine: 1,
+      endLine: 1,
+      kind: "mention",
+    } as const;
+    expect(answerBlocks("in `a.ts`.", [link], [])).toEqual([
+      { kind: "paragraph", pieces: [text("in "), { kind: "link", text: "a.ts", link }, text(".")] },
+    ]);
+  });
+
   it("styles code and strong text around a mark", () => {
     const answer = "`f` is **here** in x/y.ts";
     const start = answer.indexOf("x/y.ts");

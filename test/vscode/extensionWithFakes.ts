@@ -3,7 +3,7 @@ import * as vscode from "vscode";
 import { activateBlocksight, type BlocksightApi } from "../../src/views/activate.js";
 import { fakeConnectTo } from "../fakes/fakeConnect.js";
 
-export function activate(context: vscode.ExtensionContext): Promise<BlocksightApi> {
+export function activate(context: vscode.ExtensionContext): BlocksightApi {
   return activateBlocksight(context, (_context, selection) => {
     const roots = (vscode.workspace.workspaceFolders ?? []).map(({ uri }) => uri.fsPath);
     return Promise.resolve(fakeConnectTo(roots, selection));

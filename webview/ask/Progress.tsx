@@ -23,15 +23,13 @@ export function Progress({ activity }: { readonly activity: Activity }): JSX.Ele
         {background
           ? t("Reading on in the background")
           : model === "scout"
-            ? t("The scout reads ahead")
+            ? t("The scout reads")
             : t("The coder reads")}
       </p>
       <progress max={1} value={part} aria-label={t("Reading")} />
       <p class="reading-numbers">
-        <span>{t("{0} of {1} tokens", compact(doneTokens), compact(totalTokens))}</span>
-        <span>
-          {tokensPerSecond > 0 ? t("{0} tokens/s", count(Math.round(tokensPerSecond))) : ""}
-        </span>
+        <span>{t("{0} / {1} tokens", compact(doneTokens), compact(totalTokens))}</span>
+        <span>{tokensPerSecond > 0 ? t("{0}/s", count(Math.round(tokensPerSecond))) : ""}</span>
         <span>{leftMs > 0 ? t("{0} left", duration(leftMs)) : ""}</span>
       </p>
       <p class="note reading-path">{path === "" ? "" : shortPath(path, 52)}</p>

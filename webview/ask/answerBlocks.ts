@@ -108,12 +108,14 @@ function inline(at: number, text: string, marks: readonly Mark[]): Piece[] {
     const a = start - at;
     const b = end - at;
     if (a < from || b > text.length || a >= b) continue;
-    pieces.push(...styled(text.slice(from, a)));
+    // A path in backticks is a link and needs no code style as well.
+    const isQuoted = text[a - 1] === "`" && text[b] === "`";
+    pieces.push(...styled(text.slice(from, isQuoted ? a - 1 : a)));
     const inner = text.slice(a, b);
     pieces.push(
       link === undefined ? { kind: "unknown", text: inner } : { kind: "link", text: inner, link },
     );
-    from = b;
+    from = isQuoted ? b + 1 : b;
   }
   pieces.push(...styled(text.slice(from)));
   return pieces;

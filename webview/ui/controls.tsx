@@ -109,13 +109,16 @@ export interface SelectOption<V extends string> {
 /** Native: the toolkit's dropdown has no accessible name for its listbox. */
 export function Select<V extends string>(props: {
   readonly label: string;
+  readonly hideLabel?: boolean;
   readonly value: V;
   readonly options: readonly SelectOption<V>[];
   readonly onChange: (value: V) => void;
 }): JSX.Element {
   return (
     <label class="select">
-      <span class="select-label">{props.label}</span>
+      <span class={props.hideLabel === true ? "visually-hidden" : "select-label"}>
+        {props.label}
+      </span>
       <select
         value={props.value}
         onChange={(event) => {

@@ -23,7 +23,7 @@ export function Icon(props: { readonly name: IconName; readonly className?: stri
       aria-hidden="true"
       focusable="false"
     >
-      <path d={PATHS[props.name]} />
+      <path d={PATHS[props.name]} {...(props.name === "stop" ? { fill: "currentColor" } : {})} />
     </svg>
   );
 }

@@ -1,0 +1,104 @@
+/** The open folders, the settings and the engine process as the parts of a session. */
+import path from "node:path";
+import process from "node:process";
+import * as vscode from "vscode";
+import type { ConnectedParts } from "../ask/askParts.js";
+import { connectParts } from "../connectParts.js";
+import { cacheFolder, findOpenModel, modelsFolder } from "../engine/modelFiles.js";
+import { packDirectories } from "../packDirectories.js";
+import { WorkspacePacker } from "../packWorkspace.js";
+import { type Config, readConfig } from "../platform/config.js";
+import type { Log } from "../platform/log.js";
+import { BlocksightError } from "../shared/errors.js";
+import { SymbolPool } from "../symbols/symbolPool.js";
+import type { PackSelection } from "../views/askController.js";
+import { packChoice } from "./packChoice.js";
+import { openRoots } from "./resolvePath.js";
+
+export function connectWorkspace(
+  context: vscode.ExtensionContext,
+  selection: () => PackSelection,
+  log: Log,
+): Promise<ConnectedParts> {
+  const bundles = context.asAbsolutePath("dist");
+  const media = context.asAbsolutePath("media");
+  const config = readConfig();
+  const cache = config.pageStoreFolder === "" ? cacheFolder(process.env) : config.pageStoreFolder;
+  const isCacheUsed = config.pageStoreGigabytes > 0;
+  const symbols = new SymbolPool({ workerPath: path.join(bundles, "symbolWorker.cjs") });
+  const parts = connectParts({
+    bundles,
+    cache,
+    choice: {
+      // The coder as the default leaves room to fall back to the scout where memory is short.
+      model: config.answeringModel === "scout" ? "scout" : undefined,
+      read: readModeOf(config),
+      index: undefined,
+      layout: undefined,
+    },
+    find: (role) => findOpenModel(role, modelsFolderOf(config), media),
+    pack: (request) => pack(request),
+    isCacheUsed,
+    ...(config.threads > 0 ? { threads: config.threads } : {}),
+    ...(isCacheUsed ? { storeLimitBytes: config.pageStoreGigabytes * 1e9 } : {}),
+    log: (line) => log.info(`engine: ${line}`),
+  });
+  const packer = new WorkspacePacker({
+    engine: parts.engine,
+    findSymbols: symbols.findSymbols,
+    ...(isCacheUsed ? { cacheDirectory: cache } : {}),
+  });
+  // Settings, switches and unsaved buffers are those of the moment of packing.
+  const pack: ConnectedParts["pack"] = (request) => {
+    const now = readConfig();
+    const roots = openRoots();
+    if (roots.length === 0) throw noFolder();
+    const choice = packChoice(roots, selection(), now, excludedByEditor());
+    return packDirectories({
+      packer,
+      media: path.join(media, "models"),
+      ...choice,
+      unsaved: unsavedBuffers(),
+      ...(now.budgetTokens > 0 ? { budgetTokens: now.budgetTokens } : {}),
+    })(request);
+  };
+  return Promise.resolve({
+    ...parts,
+    dispose: async () => {
+      await packer.settle();
+      await symbols.dispose();
+      await parts.dispose();
+    },
+  });
+}
+
+export function modelsFolderOf({ modelsFolder: folder }: Config): string {
+  return folder === "" ? modelsFolder(process.env) : folder;
+}
+
+export function readModeOf({ readMode, readSegments }: Config) {
+  return readMode === "count"
+    ? ({ t: "count", count: readSegments } as const)
+    : ({ t: readMode } as const);
+}
+
+function noFolder(): BlocksightError {
+  return new BlocksightError(
+    "noSuchDirectory",
+    vscode.l10n.t("No folder is open."),
+    vscode.l10n.t("Open the folder that you want to ask about."),
+  );
+}
+
+/** `files.exclude`: glob -> true. A glob under a condition holds for files with a sibling only. */
+function excludedByEditor(): readonly string[] {
+  const globs = vscode.workspace.getConfiguration("files").get<Record<string, unknown>>("exclude");
+  return Object.entries(globs ?? {}).flatMap(([glob, value]) => (value === true ? [glob] : []));
+}
+
+function unsavedBuffers(): ReadonlyMap<string, string> {
+  const dirty = vscode.workspace.textDocuments.filter(
+    ({ isDirty, uri }) => isDirty && uri.scheme === "file",
+  );
+  return new Map(dirty.map((document) => [document.uri.fsPath, document.getText()]));
+}
