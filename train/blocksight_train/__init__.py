@@ -1,0 +1,1 @@
+"""Tuning of dense language models to MiniMax Sparse Attention, for reading whole repositories."""

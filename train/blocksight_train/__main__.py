@@ -1,0 +1,36 @@
+"""`python -m blocksight_train COMMAND`: every step of making a model is one command. See README.md."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+COMMANDS = {
+    "tokenizer": ("codec_cli", "rebuild a base model's tokenizer from its GGUF file"),
+    "data": ("data.build", "repositories to segments and questions"),
+    "parts": ("parts", "a GGUF file to parts that can be sent one by one"),
+    "tune": ("tune", "tune an adapter: dense, index, joint stages"),
+    "teach": ("teach", "let the base model write the prose answers"),
+    "evaluate": ("evaluate", "measure an adapter on repositories never trained on"),
+    "report": ("report", "tables with intervals from evaluation records"),
+    "lexical": ("lexical", "BM25 and MiniLM rankings of the same questions"),
+    "export": ("export", "a checkpoint to an int8 adapter file"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="blocksight_train", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    import sys
+
+    chosen = next((a for a in sys.argv[1:] if a in COMMANDS), None)
+    for name, (module, summary) in COMMANDS.items():
+        sub = commands.add_parser(name, help=summary, description=summary)
+        if name == chosen:  # so that a command needs only its own dependencies
+            importlib.import_module(f".{module}", __package__).arguments(sub)
+    args = parser.parse_args()
+    args.run(args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""Conversations over a pack that has been read: many at once, sparse or dense, greedy, with what every question row read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from .attention import FREE_BLOCKS, NEG, block_scores, choose, dots_of, softmax_over
+from .layout import BLOCK, CONVERSATION
+from .model import Model
+from .reading import Pack
+
+ROWS_AT_ONCE = 256
+
+
+@dataclass
+class Cache:
+    """Rows of all conversations so far. `parent`: a conversation whose rows a row sees besides its own (-1: none)."""
+
+    conversation: Tensor
+    parent: Tensor
+    keys: list[Tensor] = field(default_factory=list)
+    values: list[Tensor] = field(default_factory=list)
+
+
+@dataclass
+class Measure:
+    """What question rows read: mass [layers, groups, conversations, segments] summed over rows, the mean over a group's heads."""
+
+    mass: Tensor
+    covered: list[float] = field(default_factory=list)  # share of the best blocks' mass that the selection covers (dense passes only)
+
+    def add(self, layer: int, group: int, conversation: Tensor, by_block: Tensor, block_segment: Tensor) -> None:
+        """by_block [R, blocks]."""
+        segments = self.mass.shape[-1]
+        by_segment = by_block.new_zeros(len(by_block), segments).index_add_(1, block_segment[1:], by_block[:, 1:])
+        self.mass[layer, group].index_add_(0, conversation, by_segment)
+
+
+def own_blocks(position: Tensor) -> Tensor:
+    """Conversation blocks that are forced for a row: the turn's first and the last two."""
+    return ((position - CONVERSATION) // BLOCK + 1).clamp(max=3)
+
+
+def rows(model: Model, pack: Pack, cache: Cache, ids: Tensor, conversation: Tensor, position: Tensor, source: str, parent: Tensor | None = None, measure: Measure | None = None) -> Tensor:
+    """One pass of conversation rows, which are appended to the cache -> the residual stream [R, D].
+
+    source: "dense" (a row reads every block), "trained" or "keys" (16 blocks a row and group, the forced ones counted).
+    """
+    spec, n = model.spec, len(ids)
+    parent = torch.full_like(conversation, -1) if parent is None else parent
+    cache.conversation, cache.parent = torch.cat([cache.conversation, conversation]), torch.cat([cache.parent, parent])
+    total = len(cache.conversation)
+    order = torch.arange(total, device=ids.device)
+    mine = (conversation[:, None] == cache.conversation[None]) | (parent[:, None] == cache.conversation[None])
+    own = mine & (order[-n:, None] >= order[None])
+    free = FREE_BLOCKS + 1 - own_blocks(position)
+    x, cos, sin = model.embed(ids), model.cos[position], model.sin[position]
+    step = ROWS_AT_ONCE if source != "dense" else max(8, min(ROWS_AT_ONCE, (1 << 24) // (pack.blocks * BLOCK)))
+    for i, layer in enumerate(model.layers):
+        h = layer.normed(x)
+        q, k, v = layer.qkv(h, cos, sin)
+        if i == len(cache.keys):
+            cache.keys.append(k)
+            cache.values.append(v)
+        else:
+            cache.keys[i], cache.values[i] = torch.cat([cache.keys[i], k]), torch.cat([cache.values[i], v])
+        q = q.view(n, spec.groups, spec.heads_per_group, spec.head_dim)
+        index_q = layer.index_queries(h)
+        out = torch.empty_like(q)
+        for a in range(0, n, step):
+            part = slice(a, a + step)
+            for g in range(spec.groups):
+                keys, values = pack.keys[i][:, g], pack.values[i][:, g]
+                own_keys, own_values = cache.keys[i][:, g], cache.values[i][:, g]
+                qg = q[part, g]
+                if source == "dense":
+                    weights, own_weights = softmax_over(qg, keys, pack.valid, own_keys, own[part])
+                    attended = torch.einsum("rhn,nd->rhd", weights.to(qg.dtype), values)
+                    by_block = weights.mean(1).view(len(qg), -1, BLOCK).sum(-1)
+                    if measure is not None:
+                        measure.covered.append(_covered(by_block, dots_of("trained", qg, keys, index_q[part, g], pack.index_keys[i]), pack, free[part]))
+                else:
+                    scores = block_scores(dots_of(source, qg, keys, index_q[part, g], pack.index_keys[i]), pack.valid)
+                    ids_, real = choose(scores, free[part])
+                    blocks = torch.cat([torch.zeros_like(ids_[:, :1]), ids_], 1)
+                    real = torch.cat([torch.ones_like(real[:, :1]), real], 1)
+                    seen = pack.valid.view(-1, BLOCK)[blocks] & real[..., None]
+                    chosen = lambda t: t.reshape(-1, BLOCK, t.shape[-1])[blocks].flatten(1, 2)  # noqa: B023, E731
+                    weights, own_weights = softmax_over(qg, chosen(keys), seen.flatten(1), own_keys, own[part])
+                    attended = torch.einsum("rhn,rnd->rhd", weights.to(qg.dtype), chosen(values))
+                    by_block = weights.new_zeros(len(qg), pack.blocks)
+                    by_block.scatter_add_(1, blocks, weights.mean(1).view(len(qg), -1, BLOCK).sum(-1))
+                out[part, g] = attended + torch.einsum("rhn,nd->rhd", own_weights.to(qg.dtype), own_values)
+                if measure is not None:
+                    measure.add(i, g, conversation[part], by_block, pack.block_segment)
+        x = layer.finish(x, out.view(n, spec.heads, spec.head_dim))
+    return x
+
+
+def _covered(by_block: Tensor, dots: Tensor, pack: Pack, free: Tensor) -> float:
+    """Share of the mass on the best free blocks that the blocks chosen by the index would have had."""
+    ids, real = choose(block_scores(dots, pack.valid), free)
+    mass = by_block.clone()
+    mass[:, 0] = 0
+    got = (mass.gather(1, ids) * real).sum(1)
+    best = (mass.topk(ids.shape[1], 1).values * real).sum(1)
+    return float((got / best.clamp(min=1e-6)).mean())
+
+
+@dataclass
+class Answers:
+    ids: list[list[int]]  # generated tokens, the end token left out
+    mass: Tensor  # [layers, groups, conversations, segments]
+    covered: float | None
+
+
+@torch.no_grad()
+def ask(model: Model, pack: Pack, segments: int, prompts: list[list[int]], source: str, steps: int, stop: set[int], point=None) -> Answers:
+    """Ask all prompts side by side, greedy. `stop`: tokens that end an answer.
+
+    `point(cache, conversation, answer so far, Answers.mass)` is asked where an answer opens a citation and gives the tokens to append:
+    see pointer.py.
+    """
+    device, count = model.device, len(prompts)
+    move = lambda v: torch.tensor(v, dtype=torch.long, device=device)  # noqa: E731
+    lengths = [len(p) for p in prompts]
+    spec = model.spec
+    measure = Measure(torch.zeros(spec.layers, spec.groups, count, segments, device=device))
+    cache = Cache(move([]), move([]))
+    conversation = move([c for c, n in enumerate(lengths) for _ in range(n)])
+    position = move([CONVERSATION + j for n in lengths for j in range(n)])
+    x = rows(model, pack, cache, move([t for p in prompts for t in p]), conversation, position, source, measure=measure)
+    last = x[move(lengths).cumsum(0) - 1]
+    out: list[list[int]] = [[] for _ in prompts]
+    live = list(range(count)) if steps else []
+    used = list(lengths)
+    while live:
+        tokens = model.logits(last).argmax(-1).tolist()
+        pieces: dict[int, list[int]] = {}
+        for c, token in zip(live, tokens):
+            if token not in stop and len(out[c]) < steps:
+                pieces[c] = [token]
+        if point is not None:
+            opened = [c for c in pieces if pieces[c][0] == point.token]
+            for c, path in zip(opened, point(cache, opened, [out[c] for c in opened], [used[c] for c in opened], measure.mass)):
+                pieces[c] += path
+        live = list(pieces)
+        for c in live:
+            out[c] += pieces[c]
+        if not live:
+            break
+        flat = [t for c in live for t in pieces[c]]
+        conversation = move([c for c in live for _ in pieces[c]])
+        position = move([CONVERSATION + used[c] + j for c in live for j in range(len(pieces[c]))])
+        x = rows(model, pack, cache, move(flat), conversation, position, source)
+        last = x[move([len(pieces[c]) for c in live]).cumsum(0) - 1]
+        for c in live:
+            used[c] += len(pieces[c])
+    covered = sum(measure.covered) / len(measure.covered) if measure.covered else None
+    return Answers(out, measure.mass, covered)
+
+
+def focus(mass: Tensor, heads: list[tuple[int, int]]) -> Tensor:
+    """Mass to focus [conversations, segments]: each question head's mass on file blocks scaled to sum to 1, then the mean over the heads."""
+    picked = torch.stack([mass[layer, group] for layer, group in heads])
+    return (picked / picked.sum(-1, keepdim=True).clamp(min=1e-9)).mean(0)
+
+
+__all__ = ["NEG", "Answers", "Cache", "Measure", "ask", "focus", "rows"]

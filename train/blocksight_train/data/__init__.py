@@ -1,0 +1,1 @@
+"""From git repositories to segments and questions. Everything here runs on a CPU."""

@@ -1,0 +1,178 @@
+"""`evaluate`: what an adapter finds, cites and answers, on repositories that it was not tuned on.
+
+For every question of every pack: focus per file (by question heads), the greedy answer with citations pointed, the candidates of every
+citation. Records go to a JSON-lines file; `report` makes tables of them. With `--choose-heads` question heads are chosen first, on the
+questions of another folder (development repositories), and written beside the records.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from pathlib import Path
+from typing import Iterator
+
+import numpy as np
+import torch
+
+from .asking import Answers, ask, focus
+from .batches import Dataset, Example
+from .data.codec import Codec
+from .model import Model
+from .pointer import Pointer, by_file
+from .reading import Pack, read
+from .tune import base_arguments, load_model
+
+AT_ONCE = 48  # conversations side by side
+MOST_HEADS = 8
+SHOWN_FILES = 10
+
+
+def picked(examples: list[Example], per_type: int, seed: int) -> list[Example]:
+    """At most `per_type` questions of each type, the same for every model."""
+    rng, by_type = random.Random(seed), {}
+    for example in examples:
+        by_type.setdefault(example.type, []).append(example)
+    return [e for kind in sorted(by_type) for e in rng.sample(by_type[kind], min(per_type, len(by_type[kind])))]
+
+
+class Evaluation:
+    def __init__(self, model: Model, dataset: Dataset, codec: Codec, prefix: list[int], args: argparse.Namespace, cites: bool):
+        self.model, self.dataset, self.codec, self.prefix, self.args, self.cites = model, dataset, codec, prefix, args, cites
+
+    def packs(self, wanted: set[str] | None = None) -> Iterator[tuple[str, list[int], Pack, list[Example], float]]:
+        for number, examples in enumerate(self.dataset.of_pack()):
+            examples = [e for e in examples if wanted is None or e.type in wanted]
+            examples = picked(examples, self.args.per_type, number)
+            if not examples:
+                continue
+            segments = self.dataset.packs[number]
+            started = time.time()
+            pack = read(self.model, self.prefix, [self.dataset.segment(s) for s in segments])
+            if self.model.device.startswith("cuda"):
+                torch.cuda.synchronize()
+            yield self.dataset.names[number], segments, pack, examples, time.time() - started
+
+    def question_heads(self) -> tuple[list[tuple[int, int]], list]:
+        """Greedy choice of the (layer, group) pairs whose mean focus ranks gold files best -> heads, and the score after each."""
+        spec = self.model.spec
+        shares, golds = [], []
+        for _, segments, pack, examples, _ in self.packs({"where", "doc", "commit", "sentence", "what", "error", "callers"}):
+            paths = [self.dataset.paths[s] for s in segments]
+            files = sorted(set(paths))
+            file_of = torch.tensor([files.index(p) for p in paths], device=self.model.device)
+            for a in range(0, len(examples), AT_ONCE):
+                part = examples[a : a + AT_ONCE]
+                mass = ask(self.model, pack, len(segments), [e.prompt for e in part], self.args.source, 0, set()).mass
+                share = mass / mass.sum(-1, keepdim=True).clamp(min=1e-9)
+                best = share.new_zeros(*share.shape[:3], len(files)).index_reduce_(3, file_of, share, "amax")
+                for c, e in enumerate(part):
+                    shares.append(best[:, :, c].flatten(0, 1).cpu())
+                    golds.append([files.index(self.dataset.paths[g]) for g in e.gold])
+        return choose_heads(shares, golds, spec.groups)
+
+    def records(self, heads: list[tuple[int, int]], weight: float) -> Iterator[dict]:
+        for name, segments, pack, examples, seconds in self.packs():
+            paths = [self.dataset.paths[s] for s in segments]
+            citation = {p: self.codec.citation(p)[1:] for p in set(paths)}
+            started = time.time()
+            for a in range(0, len(examples), AT_ONCE):
+                part = examples[a : a + AT_ONCE]
+                token = self.codec.markers.file
+                pointer = Pointer(self.model, pack, paths, citation, token, heads, weight, self.args.source) if self.cites else None
+                stop = {self.codec.markers.end, *self.args.stop}
+                answers = ask(self.model, pack, len(segments), [e.prompt for e in part], self.args.source, self.args.steps, stop, pointer)
+                yield from self._records(name, part, answers, paths, heads, pointer)
+            print(name, "segments", len(segments), "tokens", int(pack.valid.sum()), f"read {seconds:.1f} s, asked {len(examples)} in {time.time() - started:.1f} s", flush=True)
+
+    def _records(self, name: str, examples: list[Example], answers: Answers, paths: list[str], heads, pointer) -> Iterator[dict]:
+        share = focus(answers.mass, heads).tolist()
+        for c, e in enumerate(examples):
+            ranked = sorted(by_file(share[c], paths).items(), key=lambda item: -item[1])
+            yield {
+                "pack": name, "type": e.type, "language": e.record["language"], "text": e.record["text"], "name": e.record["name"],
+                "gold": list(dict.fromkeys(self.dataset.paths[g] for g in e.gold)), "expected": self.codec.decode(e.answer[:-1]),
+                "answer": self.codec.decode(answers.ids[c]), "files": [[p, round(f, 6)] for p, f in ranked[:SHOWN_FILES]],
+                "pointed": [[list(x) for x in candidates] for candidates in (pointer.seen.get(c, []) if pointer else [])],
+                "ofFiles": len(ranked),
+            }  # fmt: skip
+
+
+def choose_heads(shares: list[torch.Tensor], golds: list[list[int]], groups: int) -> tuple[list[tuple[int, int]], list]:
+    """shares: per question [heads, files]. A head's worth is the mean over questions of recall at 1, 3 and 5 of the mean share."""
+
+    def worth(total: list[torch.Tensor]) -> float:
+        score = 0.0
+        for t, gold in zip(total, golds):
+            order = t.argsort(descending=True).tolist()[:5]
+            wanted = set(gold)
+            score += sum(len(wanted & set(order[:k])) / len(wanted) for k in (1, 3, 5)) / 3
+        return score / max(1, len(total))
+
+    singles = sorted(range(len(shares[0])), key=lambda h: -worth([s[h] for s in shares]))[:16]
+    chosen: list[int] = []
+    steps, best = [], -1.0
+    total = [torch.zeros_like(s[0]) for s in shares]
+    while len(chosen) < MOST_HEADS:
+        tried = [(worth([t + s[h] for t, s in zip(total, shares)]), h) for h in singles if h not in chosen]
+        score, h = max(tried)
+        if score <= best + 1e-4 and len(chosen) >= 4:
+            break
+        best = score
+        chosen.append(h)
+        total = [t + s[h] for t, s in zip(total, shares)]
+        steps.append([h // groups, h % groups, round(score, 4)])
+    return [(h // groups, h % groups) for h in chosen], steps
+
+
+@torch.no_grad()
+def coverage(evaluation: Evaluation, most_packs: int, questions: int) -> float:
+    """Share of the best 14 blocks' mass that the trained index covers, over question rows."""
+    found = []
+    for number, (_, segments, pack, examples, _) in enumerate(evaluation.packs()):
+        if number == most_packs:
+            break
+        prompts = [e.prompt for e in examples[:: max(1, len(examples) // questions)]][:questions]
+        found.append(ask(evaluation.model, pack, len(segments), prompts, "dense", 0, set()).covered)
+    return float(np.mean(found))
+
+
+def main(args: argparse.Namespace) -> None:
+    model, metadata = load_model(args)
+    codec = Codec.load(args.tokenizer)
+    prefix, heads = metadata["layout"]["prefix"], [tuple(h) for h in metadata["questionHeads"]]
+    cites = args.cites or "citation" in metadata["layout"]
+    make = lambda folder: Evaluation(model, Dataset(folder, args.model, codec, tuple(args.files)), codec, prefix, args, cites)  # noqa: E731
+    out = Path(args.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    extra: dict[str, object] = {"heads": heads}
+    if args.choose_heads:
+        heads, steps = make(args.choose_heads).question_heads()
+        print("question heads", json.dumps(steps), flush=True)
+        extra = {"heads": heads, "headScores": steps}
+    evaluation = make(args.data)
+    if args.coverage:
+        extra["coverage"] = coverage(evaluation, args.coverage, 8)
+        print("coverage", extra["coverage"], flush=True)
+    with out.open("w") as f:
+        f.write(json.dumps({"source": args.source, "weight": args.pointer_weight, "adapter": args.adapter, "checkpoint": args.checkpoint, **extra}) + "\n")
+        for record in evaluation.records(heads, args.pointer_weight):
+            f.write(json.dumps(record) + "\n")
+    out.with_suffix(".heads.json").write_text(json.dumps(heads))
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    base_arguments(parser)
+    parser.add_argument("--files", nargs="*", default=["questions.jsonl"])
+    parser.add_argument("--out", required=True, help="records, JSON lines")
+    parser.add_argument("--source", choices=("trained", "keys", "dense"), default="trained")
+    parser.add_argument("--choose-heads", default="", help="folder of development data to choose question heads on")
+    parser.add_argument("--pointer-weight", type=float, default=1.0)
+    parser.add_argument("--cites", action="store_true", help="point citations although the adapter's metadata names none")
+    parser.add_argument("--per-type", type=int, default=12, help="most questions of a type in a pack")
+    parser.add_argument("--steps", type=int, default=48, help="most tokens of an answer")
+    parser.add_argument("--stop", type=int, nargs="*", default=[], help="further tokens that end an answer")
+    parser.add_argument("--coverage", type=int, default=0, help="packs on which the index's coverage is measured (0: none)")
+    parser.set_defaults(run=main)

@@ -1,0 +1,81 @@
+"""Citations as pointers: where an answer opens a citation, the path is chosen among the files with the most focus."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .asking import Cache, focus, rows
+from .layout import CONVERSATION, MOST_CANDIDATES
+from .model import Model
+from .reading import Pack
+
+LEAST_FOCUS = 1e-6
+
+
+class Candidate(NamedTuple):
+    path: str
+    log_prob: float
+    focus: float
+
+
+def by_file(values: list[float], paths: list[str]) -> dict[str, float]:
+    """A file's focus is that of its best segment."""
+    best: dict[str, float] = {}
+    for path, value in zip(paths, values):
+        best[path] = max(best.get(path, 0.0), value)
+    return best
+
+
+def chosen(candidates: list[Candidate], weight: float) -> Candidate:
+    """The highest log p(path) + weight · log focus; the order of the list breaks ties."""
+    return max(candidates, key=lambda c: c.log_prob + weight * math.log(max(c.focus, LEAST_FOCUS)))
+
+
+@dataclass
+class Pointer:
+    """Called by `ask` with the conversations that have just opened a citation."""
+
+    model: Model
+    pack: Pack
+    paths: list[str]  # of every segment
+    path_ids: dict[str, list[int]]  # a file's path and the line's end, as in a citation
+    token: int
+    heads: list[tuple[int, int]]
+    weight: float
+    source: str
+    seen: dict[int, list[list[Candidate]]] = field(default_factory=dict)
+
+    @torch.no_grad()
+    def __call__(self, cache: Cache, opened: list[int], answers: list[list[int]], used: list[int], mass: Tensor) -> list[list[int]]:
+        if not opened:
+            return []
+        device = mass.device
+        values = focus(mass[:, :, opened], self.heads).tolist()
+        asked: list[tuple[int, str, float]] = []  # place in opened, path, focus
+        for i, row in enumerate(values):
+            best = sorted(by_file(row, self.paths).items(), key=lambda item: -item[1])[:MOST_CANDIDATES]
+            asked += [(i, path, f) for path, f in best]
+        ids = [[self.token, *self.path_ids[path]] for _, path, _ in asked]
+        move = lambda v: torch.tensor(v, dtype=torch.long, device=device)  # noqa: E731
+        fork = Cache(cache.conversation, cache.parent, list(cache.keys), list(cache.values))
+        first_new = int(cache.conversation.max()) + 1
+        conversation = move([first_new + n for n, t in enumerate(ids) for _ in t])
+        parent = move([opened[i] for (i, _, _), t in zip(asked, ids) for _ in t])
+        position = move([CONVERSATION + used[i] + j for (i, _, _), t in zip(asked, ids) for j in range(len(t))])
+        x = rows(self.model, self.pack, fork, move([t for path in ids for t in path]), conversation, position, self.source, parent)
+        log_probs, at = [], 0
+        for t in ids:
+            scores = self.model.logits(x[at : at + len(t) - 1]).log_softmax(-1)
+            log_probs.append(float(scores.gather(1, move(t[1:])[:, None]).sum()))
+            at += len(t)
+        result = []
+        for i, c in enumerate(opened):
+            candidates = [Candidate(path, lp, f) for (j, path, f), lp in zip(asked, log_probs) if j == i]
+            self.seen.setdefault(c, []).append(candidates)
+            result.append(self.path_ids[chosen(candidates, self.weight).path])
+        return result

@@ -1,0 +1,117 @@
+"""Reading segments: ids to keys, values and index keys in the pack's slots.
+
+Slots as in the product: block 0 is the prefix; every segment starts on a block boundary and takes as many blocks as it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .attention import segment_attention
+from .layout import BLOCK, PREFIX
+from .model import Layer, Model
+
+
+@dataclass
+class Tokens:
+    """Segments one behind the other, each behind its own copy of the prefix, on the device."""
+
+    ids: Tensor  # [T]
+    positions: Tensor  # [T]
+    starts: Tensor  # int32 [segments + 1]
+    longest: int
+    kept: Tensor  # places in ids whose keys enter the pack: the first prefix, and every segment's tokens
+    slots: Tensor  # the slots that they fill
+    valid: Tensor  # bool [slots of the pack]
+    block_segment: Tensor  # [blocks]: number of the block's segment, -1 for the prefix
+
+    @property
+    def blocks(self) -> int:
+        return len(self.block_segment)
+
+
+def lay_out(prefix: list[int], segments: Sequence[Sequence[int]], device: str) -> Tokens:
+    if len(prefix) != PREFIX:
+        raise ValueError(f"the prefix has {len(prefix)} tokens; it must have {PREFIX}")
+    head, own = np.array(prefix), np.arange(PREFIX)
+    ids, positions, kept, slots, block_segment, starts = [], [], [own], [own], [-1], [0]
+    for number, segment in enumerate(segments):
+        n, at, slot = len(segment), starts[-1] + PREFIX, len(block_segment) * BLOCK
+        ids += [head, np.asarray(segment, np.int64)]
+        positions.append(np.arange(PREFIX + n))
+        kept.append(np.arange(at, at + n))
+        slots.append(np.arange(slot, slot + n))
+        block_segment += [number] * (-(-n // BLOCK))
+        starts.append(at + n)
+    filled = np.concatenate(slots)
+    valid = np.zeros(len(block_segment) * BLOCK, bool)
+    valid[filled] = True
+
+    def move(array: np.ndarray, dtype: torch.dtype = torch.long) -> Tensor:
+        return torch.from_numpy(array).to(device, dtype)
+
+    return Tokens(
+        move(np.concatenate(ids)), move(np.concatenate(positions)), move(np.array(starts), torch.int32), int(np.diff(starts).max()),
+        move(np.concatenate(kept)), move(filled), move(valid, torch.bool), move(np.array(block_segment)),
+    )  # fmt: skip
+
+
+def to_slots(t: Tensor, tokens: Tokens) -> Tensor:
+    """Values of all places to the pack's slots, zero where no token is. Differentiable."""
+    out = t.new_zeros((len(tokens.valid), *t.shape[1:]))
+    return out.index_copy(0, tokens.slots, t[tokens.kept])
+
+
+def segment_layer(layer: Layer, x: Tensor, tokens: Tokens, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """One layer over all segments -> normed input, keys, values (of all places), and the residual stream behind the layer."""
+    h = layer.normed(x)
+    q, k, v = layer.qkv(h, cos, sin)
+    attended = segment_attention(q, k, v, tokens.starts, tokens.longest)
+    return h, k, v, layer.finish(x, attended)
+
+
+@dataclass
+class Pack:
+    """A pack that has been read: per layer keys [slots, G, E], values, index keys [slots, dim]."""
+
+    keys: list[Tensor]
+    values: list[Tensor]
+    index_keys: list[Tensor]
+    valid: Tensor
+    block_segment: Tensor
+
+    @property
+    def blocks(self) -> int:
+        return len(self.block_segment)
+
+
+@torch.no_grad()
+def read(model: Model, prefix: list[int], segments: Sequence[Sequence[int]], tokens_at_once: int = 65_536) -> Pack:
+    """Read segments without gradient, as many at once as the token budget allows."""
+    batches: list[list[Sequence[int]]] = [[]]
+    for segment in segments:
+        if batches[-1] and sum(len(s) + PREFIX for s in batches[-1]) + len(segment) > tokens_at_once:
+            batches.append([])
+        batches[-1].append(segment)
+    kept: list[list[list[Tensor]]] = [[[], [], []] for _ in model.layers]
+    valid, block_segment, before = [], [], 0
+    for number, batch in enumerate(batches):
+        tokens = lay_out(prefix, batch, model.device)
+        cos, sin = model.cos[tokens.positions], model.sin[tokens.positions]
+        x = model.embed(tokens.ids)
+        skip = 0 if number == 0 else PREFIX
+        for store, layer in zip(kept, model.layers):
+            h, k, v, x = segment_layer(layer, x, tokens, cos, sin)
+            for part, t in zip(store, (k, v, layer.index_keys(h))):
+                part.append(to_slots(t, tokens)[skip:])
+        valid.append(tokens.valid[skip:])
+        blocks = tokens.block_segment[skip // BLOCK :]
+        block_segment.append(torch.where(blocks >= 0, blocks + before, blocks))
+        before += len(batch)
+    keys, values, index_keys = ([torch.cat(store[j]) for store in kept] for j in range(3))
+    return Pack(keys, values, index_keys, torch.cat(valid), torch.cat(block_segment))

@@ -1,0 +1,172 @@
+"""`teach`: prose answers by self-distillation.
+
+The untuned base model answers free questions with all gold segments in sight, read causally in its own chat template. An answer is
+kept where it is complete, long enough, not a refusal, and where every name that it quotes stands in what was in sight; the location
+behind it becomes a citation. The result is training data of type "prose".
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import time
+from pathlib import Path
+
+import torch
+
+from .batches import Dataset
+from .data.codec import Codec
+from .model import Model
+from .parts import Weights
+
+SYSTEM = "You are an expert programmer. Answer from the given source code in two to four plain sentences. Quote names in backticks. No lists, no code blocks, no headings."
+REFUSAL = re.compile(r"(as an ai|i cannot|i can't|not (explicitly )?(provided|shown|given|defined|mentioned)|without (seeing|more)|based on the provided|it is not clear)", re.I)
+
+
+def teacher_prompt(codec: Codec, question: str, sources: list[str]) -> list[int]:
+    start, end, _ = codec.markers
+    text = "\n\n".join(sources) + f"\n\nQuestion about this code: {question}"
+    system, user = codec.encode("system\n" + SYSTEM), codec.encode("user\n" + text)
+    newline, assistant = codec.encode("\n"), codec.encode("assistant\n")
+    return [start, *system, end, *newline, start, *user, end, *newline, start, *assistant]
+
+
+def trimmed(answer: str, complete: bool) -> str:
+    """The answer up to its last whole sentence; one paragraph."""
+    answer = " ".join(answer.split("\n\n")[0].split())
+    if not complete:
+        cut = max(answer.rfind(". "), answer.rfind(".`"), len(answer) - 1 if answer.endswith(".") else -1)
+        answer = answer[: cut + 1]
+    return answer.strip()
+
+
+def acceptable(answer: str, sources: str) -> bool:
+    """Complete prose that invents no name."""
+    if not 60 <= len(answer) <= 900 or not answer.endswith((".", "`", ")")) or "```" in answer or REFUSAL.search(answer):
+        return False
+    quoted = re.findall(r"`([^`]+)`", answer)
+    names = {n for q in quoted for n in re.findall(r"[A-Za-z_]\w+", q)}
+    return all(re.search(rf"\b{re.escape(n)}\b", sources) for n in names)
+
+
+def _attend(q: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """q [C, H, n, E], keys and values [C, G, N, E], mask [C, 1, n or 1, N] -> [C, H, n, E]. One new token: grouped, nothing repeated."""
+    count, heads, n, width = q.shape
+    each = heads // keys.shape[1]
+    if n > 1:
+        keys, values = keys.repeat_interleave(each, 1), values.repeat_interleave(each, 1)
+        return torch.nn.functional.scaled_dot_product_attention(q, keys, values, attn_mask=mask)
+    grouped = q.reshape(count, keys.shape[1], each, width)
+    scores = (grouped @ keys.transpose(-1, -2)).float() / width**0.5
+    weights = scores.masked_fill(~mask, float("-inf")).softmax(-1).to(q.dtype)
+    return (weights @ values).reshape(count, heads, 1, width)
+
+
+@torch.no_grad()
+def generate(model: Model, prompts: list[list[int]], steps: int, stop: set[int], temperature: float, generator: torch.Generator) -> list[tuple[list[int], bool]]:
+    """Plain dense decoding of a batch, left-padded -> tokens and whether the end token came."""
+    device, spec = model.device, model.spec
+    longest, count = max(map(len, prompts)), len(prompts)
+    ids = torch.zeros(count, longest, dtype=torch.long, device=device)
+    real = torch.zeros(count, longest + steps, dtype=torch.bool, device=device)
+    for i, p in enumerate(prompts):
+        ids[i, longest - len(p) :] = torch.tensor(p, device=device)
+        real[i, longest - len(p) : longest] = True
+    offset = torch.tensor([longest - len(p) for p in prompts], device=device)
+    caches = [[model.embedding.new_zeros(count, spec.groups, longest + steps, spec.head_dim) for _ in "kv"] for _ in model.layers]
+
+    def forward(tokens: torch.Tensor, at: int) -> torch.Tensor:
+        """tokens [count, n] at places at..at+n -> the last residual row of each."""
+        n = tokens.shape[1]
+        position = (torch.arange(at, at + n, device=device)[None] - offset[:, None]).clamp(min=0)
+        cos, sin = model.cos[position.flatten()], model.sin[position.flatten()]
+        x = model.embed(tokens.flatten())
+        mask = real[:, None, None, : at + n]
+        if n > 1:
+            mask = mask & torch.ones(n, at + n, dtype=torch.bool, device=device).tril(at)[None, None]
+            mask = mask | torch.eye(n, at + n, dtype=torch.bool, device=device)[None, None]  # padding rows see themselves: no NaN
+        for layer, (keys, values) in zip(model.layers, caches):
+            q, k, v = layer.qkv(layer.normed(x), cos, sin)
+            shape = lambda t: t.view(count, n, -1, spec.head_dim).transpose(1, 2)  # noqa: E731
+            keys[:, :, at : at + n], values[:, :, at : at + n] = shape(k), shape(v)
+            attended = _attend(shape(q), keys[:, :, : at + n], values[:, :, : at + n], mask)
+            x = layer.finish(x, attended.transpose(1, 2).reshape(count * n, spec.heads, spec.head_dim))
+        return x.view(count, n, -1)[:, -1]
+
+    last, done = forward(ids, 0), torch.zeros(count, dtype=torch.bool, device=device)
+    ends = torch.tensor(sorted(stop), device=device)
+    out = []
+    for step in range(steps):
+        logits = model.logits(last)
+        token = torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)[:, 0] if temperature else logits.argmax(-1)
+        out.append(torch.where(done, ends[0], token))
+        done = done | torch.isin(token, ends)
+        if step % 8 == 7 and bool(done.all()):
+            break
+        real[:, longest + step] = True
+        last = forward(token[:, None], longest + step)
+    rows = torch.stack(out, 1).tolist()
+    return [([t for t in row if t not in stop], any(t in stop for t in row)) for row in rows]
+
+
+def _alike(order: list[int], batch: int, size) -> list[list[int]]:
+    """A random order to batches of like size, so that little is padding; the first batches are still a fair sample."""
+    batches = []
+    for a in range(0, len(order), 8 * batch):
+        some = sorted(order[a : a + 8 * batch], key=size)
+        batches += [some[i : i + batch] for i in range(0, len(some), batch)]
+    return batches
+
+
+def main(args: argparse.Namespace) -> None:
+    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    weights = Weights(args.base, device)
+    model = Model(weights.spec, weights, device, lora=())  # untuned
+    codec = Codec.load(args.tokenizer)
+    dataset = Dataset(args.data, args.model, codec, ("asks.jsonl",))
+    asks = [e for e in dataset.examples if sum(len(dataset.segment(g)) for g in e.gold) <= args.longest]
+    order = torch.randperm(len(asks), generator=torch.Generator().manual_seed(args.seed)).tolist()
+    order = order[: args.most]
+    batches = _alike(order, args.batch, lambda i: sum(len(dataset.segment(g)) for g in asks[i].gold))
+    generator = torch.Generator(device).manual_seed(args.seed)
+    started, tried, kept = time.time(), 0, 0
+    out = Path(args.out)
+    with out.open("w") as f:
+        for batch in batches:
+            if time.time() - started > args.minutes * 60:
+                break
+            examples = [asks[i] for i in batch]
+            sources = [[codec.decode(dataset.segment(g).tolist()).replace("<|file_sep|>", "File: ") for g in e.gold] for e in examples]
+            prompts = [teacher_prompt(codec, e.record["text"], s) for e, s in zip(examples, sources)]
+            answers = generate(model, prompts, args.steps, {codec.markers.end, *args.stop}, args.temperature, generator)
+            for e, s, (ids, complete) in zip(examples, sources, answers):
+                text = trimmed(codec.decode(ids), complete)
+                tried += 1
+                if acceptable(text, "\n".join(s)):
+                    kept += 1
+                    paths = list(dict.fromkeys(dataset.paths[g] for g in e.gold))
+                    answer: list = [text + " "]
+                    for path in paths:
+                        answer.append({"cite": path})
+                    f.write(json.dumps({**e.record, "answer": answer}) + "\n")
+            f.flush()
+            print("taught", kept, "of", tried, round(time.time() - started), "s", flush=True)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--base", required=True)
+    parser.add_argument("--tokenizer", required=True)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--out", required=True, help="taught.jsonl in the data folder")
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--most", type=int, default=4000)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=140)
+    parser.add_argument("--longest", type=int, default=3200, help="tokens of the gold segments together")
+    parser.add_argument("--temperature", type=float, default=0.5)
+    parser.add_argument("--stop", type=int, nargs="*", default=[], help="further tokens that end an answer")
+    parser.add_argument("--device", default="")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.set_defaults(run=main)

@@ -1,0 +1,150 @@
+"""One step of training over segments and conversation rows together, layer by layer, and its losses."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from .attention import NEG, block_scores, choose, dots_of
+from .batches import IGNORED, Batch
+from .layout import BLOCK, PREFIX
+from .model import Layer, Model
+from .reading import segment_layer, to_slots
+
+FOCUS_FLOOR = 1e-4
+
+
+@dataclass(frozen=True)
+class Mode:
+    """sparse: rows see the 16 blocks that the index chooses. index: "" (not trained), "all" (KL over everything a row sees, the warm-up)
+    or "selected" (KL over the chosen blocks)."""
+
+    sparse: bool = False
+    index: str = ""
+
+
+@dataclass
+class Losses:
+    answer: Tensor
+    focus: Tensor
+    hit: Tensor  # share of questions whose most read segment is gold
+    index: Tensor  # KL, the mean over layers
+
+    def figures(self) -> dict[str, float]:
+        return {name: float(value.detach()) for name, value in vars(self).items()}
+
+
+@torch.no_grad()
+def selected(batch: Batch, g: int, q: Tensor, keys: Tensor, index_q: Tensor, index_keys: Tensor) -> Tensor:
+    """What the rows of group g see when they choose: bool [R, slots + R]."""
+    slots = batch.slots
+    scores = block_scores(dots_of("trained", q, keys[:slots], index_q, index_keys), batch.tokens.valid)
+    ids, real = choose(scores)
+    blocks = torch.zeros_like(scores, dtype=torch.bool).scatter_(1, ids, real)
+    blocks[:, 0] = True
+    return torch.cat([blocks.repeat_interleave(BLOCK, 1) & batch.sees[:, :slots], batch.sees[:, slots:]], 1)
+
+
+def index_divergence(rows: Tensor, seen: Tensor, q: Tensor, keys: Tensor, index_q: Tensor, index_keys: Tensor, slots: int) -> Tensor:
+    """KL from the group's mean attention (probabilities averaged, not logits) to the index's softmax, over pack slots behind the prefix.
+
+    q [R, H/G, E], keys [slots + R, E], index_q [R, dim], index_keys [slots, dim]; only `rows` count. The targets carry no gradient.
+    """
+    seen = seen[rows]
+    with torch.no_grad():
+        logits = torch.einsum("rhd,nd->rhn", q[rows], keys).float() / math.sqrt(q.shape[-1])
+        wanted = logits.masked_fill(~seen[:, None], NEG).softmax(-1).mean(1)[:, PREFIX:slots]
+        share = wanted.sum(-1, keepdim=True)
+        wanted = wanted / share.clamp(min=1e-9)
+        entropy = -(wanted * wanted.clamp(min=1e-12).log()).sum(-1)
+    seen = seen[:, PREFIX:slots]
+    given = (index_q[rows] @ index_keys[PREFIX:].T).float() / math.sqrt(index_keys.shape[-1])
+    given = given.masked_fill(~seen, NEG).log_softmax(-1).masked_fill(~seen, 0.0)
+    divergence = -(wanted * given).sum(-1) - entropy
+    return (divergence * share[:, 0]).sum() / share.sum().clamp(min=1e-6)  # rows that read the pack count more
+
+
+def layer_step(layer: Layer, x: Tensor, rows: Tensor, batch: Batch, tables: tuple[Tensor, ...], mode: Mode, focus_groups: tuple[int, ...]):
+    """One layer over segments x [T, D] and conversation rows [R, D] -> both behind it, the index loss, and per focus group the
+    mass of every question on every segment [groups, questions, segments]."""
+    spec, slots = layer.spec, batch.slots
+    cos, sin, row_cos, row_sin = tables
+    h, k, v, x = segment_layer(layer, x, batch.tokens, cos, sin)
+    hr = layer.normed(rows)
+    q, k_own, v_own = layer.qkv(hr, row_cos, row_sin)
+    keys, values = torch.cat([to_slots(k, batch.tokens), k_own]), torch.cat([to_slots(v, batch.tokens), v_own])
+    grouped = q.view(len(q), spec.groups, spec.heads_per_group, spec.head_dim)
+    index_q = index_keys = None
+    if mode.sparse or mode.index:  # the index learns from the hidden states and never moves them
+        index_q, index_keys = layer.index_queries(hr.detach()), layer.index_keys(to_slots(h.detach(), batch.tokens))
+    masks = [batch.sees] * spec.groups
+    if mode.sparse:
+        masks = [selected(batch, g, grouped[:, g], keys[:, g], index_q[:, g], index_keys) for g in range(spec.groups)]
+    loss = rows.new_zeros((), dtype=torch.float32)
+    if mode.index:
+        for g in range(spec.groups):
+            seen = masks[g] if mode.index == "selected" else batch.sees
+            loss = loss + index_divergence(batch.index_rows, seen, grouped[:, g], keys[:, g], index_q[:, g], index_keys, slots) / spec.groups
+    focus = [question_mass(batch, masks[g], grouped[:, g], keys[:, g]) for g in focus_groups]
+    mask = batch.sees[None, None] if not mode.sparse else torch.stack(masks).repeat_interleave(spec.heads_per_group, 0)[None]
+    heads = lambda t: t.repeat_interleave(spec.heads_per_group, 1).transpose(0, 1)[None]  # noqa: E731
+    attended = F.scaled_dot_product_attention(q.transpose(0, 1)[None], heads(keys), heads(values), attn_mask=mask)
+    rows = layer.finish(rows, attended[0].transpose(0, 1))
+    return x, rows, loss, torch.stack(focus) if focus else rows.new_zeros(0, dtype=torch.float32)
+
+
+def question_mass(batch: Batch, mask: Tensor, q: Tensor, keys: Tensor) -> Tensor:
+    """Mass of one group, the mean over its heads, summed over a question's rows -> [questions, segments]."""
+    picked, slots = batch.question_rows, batch.slots
+    logits = torch.einsum("rhd,nd->rhn", q[picked], keys).float() / math.sqrt(q.shape[-1])
+    weights = logits.masked_fill(~mask[picked][:, None], NEG).softmax(-1).mean(1)[:, :slots]
+    by_block = weights.view(len(picked), -1, BLOCK).sum(-1)[:, 1:]
+    by_segment = by_block.new_zeros(len(picked), batch.segments).index_add(1, batch.tokens.block_segment[1:], by_block)
+    return by_segment.new_zeros(batch.target.shape).index_add(0, batch.question_of, by_segment)
+
+
+def focus_loss(mass: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of the gold segments under the focus, mass [heads, questions, segments], and how often the first one is gold."""
+    asked = target.sum(-1) > 0
+    if not asked.any():
+        return mass.sum() * 0, mass.new_zeros(())
+    share = (mass / mass.sum(-1, keepdim=True).clamp(min=1e-6)).mean(0)
+    loss = -((share * target).sum(-1) + FOCUS_FLOOR).log()[asked].mean()
+    hit = (target.gather(1, share.argmax(-1, keepdim=True))[asked] > 0).float().mean()
+    return loss, hit
+
+
+def tables_of(model: Model, batch: Batch) -> tuple[Tensor, ...]:
+    return model.cos[batch.tokens.positions], model.sin[batch.tokens.positions], model.cos[batch.positions], model.sin[batch.positions]
+
+
+def forward(model: Model, batch: Batch, mode: Mode, question_heads: list[tuple[int, int]]) -> Losses:
+    """All losses of a batch, each layer checkpointed."""
+    tables, index, masses = tables_of(model, batch), [], []
+    x, rows = model.embed(batch.tokens.ids).requires_grad_(True), model.embed(batch.ids)
+    for i, layer in enumerate(model.layers):
+        groups = tuple(g for at, g in question_heads if at == i)
+        x, rows, loss, mass = checkpoint(layer_step, layer, x, rows, batch, tables, mode, groups, use_reentrant=False)
+        index.append(loss)
+        masses += [mass] if groups else []
+    answered = (batch.labels != IGNORED).nonzero().flatten()
+    answer = F.cross_entropy(model.logits(rows[answered]), batch.labels[answered])
+    focus, hit = focus_loss(torch.cat(masses), batch.target) if masses else (answer * 0, answer.detach() * 0)
+    return Losses(answer, focus, hit, torch.stack(index).mean())
+
+
+def index_step(model: Model, batch: Batch, mode: Mode) -> Losses:
+    """The index alone, backbone frozen: each layer's loss goes back at once, nothing else is kept."""
+    tables, total = tables_of(model, batch), 0.0
+    x, rows = model.embed(batch.tokens.ids), model.embed(batch.ids)
+    for layer in model.layers:
+        x, rows, loss, _ = layer_step(layer, x.detach(), rows.detach(), batch, tables, mode, ())
+        (loss / len(model.layers)).backward()
+        total += float(loss.detach()) / len(model.layers)
+    zero = torch.zeros(())
+    return Losses(zero, zero, zero, torch.tensor(total))

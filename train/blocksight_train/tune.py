@@ -1,0 +1,236 @@
+"""`tune`: an adapter in stages.
+
+A plan is a list of STAGE:MINUTES, for example `dense:6,index:1.5,joint:2`.
+  dense   LoRA; rows read everything; loss on answers and on the gold segments under focus
+  index   the index alone, backbone frozen, full attention on both sides (the paper's warm-up)
+  joint   LoRA and index, rows read the 16 blocks that the index chooses; KL over the chosen blocks
+  refresh the index alone over the chosen blocks
+Checkpoints hold LoRA, index and optimiser; `--resume` goes on at the stage that was cut off. Curves go to curve.jsonl.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from . import adapter
+from .asking import ask, focus
+from .batches import Dataset, Example, Sampler, make_batch
+from .data.codec import Codec
+from .model import Model
+from .parts import Weights
+from .reading import read
+from .training import Losses, Mode, forward, index_step
+
+MODES = {"dense": Mode(), "index": Mode(index="all"), "joint": Mode(True, "selected"), "refresh": Mode(True, "selected")}
+WARM_UP = 20  # steps
+# How often a type is drawn against the others of its tree. Free wording and absent names are what today's adapters lack.
+WEIGHTS = {
+    "where": 0.4, "doc": 1.2, "signature": 0.6, "absent": 1.0, "what": 0.4, "callers": 0.7, "constant": 0.4, "default": 0.4, "base": 0.3,
+    "error": 0.9, "twice": 0.3, "commit": 1.4, "sentence": 1.2, "prose": 2.0,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stage:
+    name: str
+    seconds: float
+
+
+def stages_of(plan: str) -> list[Stage]:
+    stages = []
+    for part in plan.split(","):
+        name, _, minutes = part.partition(":")
+        if name not in MODES:
+            raise SystemExit(f"unknown stage {name!r}: {', '.join(MODES)}")
+        stages.append(Stage(name, float(minutes) * 60))
+    return stages
+
+
+def rate(step: int, done: float, peak: float) -> float:
+    """Learning rate: warm-up, then linear to a twentieth. `done`: share of the stage's time, 0 to 1."""
+    return peak * min(1.0, (step + 1) / WARM_UP) * (1 - 0.95 * min(1.0, done))
+
+
+class Miner:
+    """Long packs: read many segments without gradient, and keep, for each question, its gold and the segments that it reads most
+    wrongly. The step then runs over those alone, so it sees the hardest of a pack much longer than itself."""
+
+    def __init__(self, model: Model, dataset: Dataset, sampler: Sampler, prefix: list[int], heads: list[tuple[int, int]]):
+        self.model, self.dataset, self.sampler, self.prefix, self.heads = model, dataset, sampler, prefix, heads
+        self.ready: list[tuple[list[int], list[Example]]] = []
+
+    def draw(self, long: int, segments: int, questions: int) -> tuple[list[int], list[Example]]:
+        if not self.ready:
+            self._mine(long, segments, questions)
+        return self.ready.pop()
+
+    def _mine(self, long: int, segments: int, questions: int) -> None:
+        chosen, asked = self.sampler.draw(long, 3 * questions)
+        pack = read(self.model, self.prefix, [self.dataset.segment(s) for s in chosen])
+        mass = ask(self.model, pack, len(chosen), [e.prompt for e in asked], "trained", 0, set()).mass
+        share = focus(mass, self.heads)
+        place = {s: i for i, s in enumerate(chosen)}
+        golds = [[place[g] for g in e.gold if g in place] for e in asked]
+        for a in range(0, len(asked), questions):
+            part = range(a, min(a + questions, len(asked)))
+            wanted = dict.fromkeys(g for i in part for g in golds[i])
+            wrong = share[list(part)].clone()
+            for row, i in enumerate(part):
+                wrong[row, golds[i]] = 0
+            for s in wrong.amax(0).argsort(descending=True).tolist():
+                if len(wanted) >= segments:
+                    break
+                wanted.setdefault(s)
+            order = [chosen[i] for i in list(wanted)[: 2 * segments]]
+            self.sampler.rng.shuffle(order)
+            self.ready.append((order, [asked[i] for i in part]))
+
+
+class Tuner:
+    def __init__(self, model: Model, dataset: Dataset, prefix: list[int], heads: list[tuple[int, int]], out: Path, args: argparse.Namespace):
+        self.model, self.dataset, self.prefix, self.heads, self.out, self.args = model, dataset, prefix, heads, out, args
+        self.rng = random.Random(args.seed)
+        weights = {**WEIGHTS, **json.loads(args.weights)}
+        self.sampler = Sampler(dataset, weights, self.rng)
+        self.miner = Miner(model, dataset, self.sampler, prefix, heads)
+        self.sizes = [int(s) for s in args.sizes.split(",")]
+        self.steps = 0
+
+    def run(self, stages: list[Stage], first: int = 0) -> None:
+        for number, stage in enumerate(stages):
+            if number >= first:
+                self._stage(stage)
+                self._save(number + 1)
+
+    def _stage(self, stage: Stage) -> None:
+        model, mode = self.model, MODES[stage.name]
+        parameters = {"dense": model.lora_parameters(), "joint": model.lora_parameters() + model.index_parameters()}.get(stage.name, model.index_parameters())
+        for p in model.parameters():
+            p.requires_grad_(False)
+        for p in parameters:
+            p.requires_grad_(True)
+        peak = self.args.rate * (3 if stage.name in ("index", "refresh") else 1)
+        optimiser = torch.optim.AdamW(parameters, peak, (0.9, 0.98), weight_decay=0.0, fused=model.device.startswith("cuda"))
+        started, step, sums, tokens = time.time(), 0, {}, 0
+        while (spent := time.time() - started) < stage.seconds:
+            optimiser.param_groups[0]["lr"] = rate(step, spent / stage.seconds, peak)
+            batch = self._batch(stage)
+            tokens += len(batch.tokens.ids)
+            losses = self._losses(stage, batch, mode)
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            step, self.steps = step + 1, self.steps + 1
+            for name, value in losses.figures().items():
+                sums.setdefault(name, []).append(value)
+            if step % self.args.every == 0 or step == 3:
+                self._report(stage, step, time.time() - started, tokens, sums)
+                sums = {}
+        self._report(stage, step, time.time() - started, tokens, sums)
+
+    def _batch(self, stage: Stage):
+        size = self.rng.choice(self.sizes)
+        mined = self.args.long and stage.name in ("dense", "joint") and self.rng.random() < self.args.mined
+        if mined:
+            segments, asked = self.miner.draw(self.args.long, size, self.args.questions)
+        else:
+            segments, asked = self.sampler.draw(size, self.args.questions)
+        return make_batch(self.dataset, self.prefix, segments, asked, self.rng, self.model.device)
+
+    def _losses(self, stage: Stage, batch, mode: Mode) -> Losses:
+        if stage.name in ("index", "refresh"):
+            return index_step(self.model, batch, mode)
+        losses = forward(self.model, batch, mode, self.heads)
+        total = losses.answer + self.args.focus_weight * losses.focus + (0.5 * losses.index if mode.index else 0)
+        total.backward()
+        return losses
+
+    def _report(self, stage: Stage, step: int, seconds: float, tokens: int, sums: dict[str, list[float]]) -> None:
+        if not sums:
+            return
+        line = {"stage": stage.name, "step": step, "seconds": round(seconds), "tokensPerSecond": round(tokens / max(seconds, 1e-3))}
+        line |= {name: round(sum(values) / len(values), 4) for name, values in sums.items()}
+        if self.model.device.startswith("cuda"):
+            line["gigabytes"] = round(torch.cuda.max_memory_allocated() / 2**30, 1)
+        print(json.dumps(line), flush=True)
+        with (self.out / "curve.jsonl").open("a") as f:
+            f.write(json.dumps(line) + "\n")
+
+    def _save(self, stages_done: int) -> None:
+        """LoRA and index in bf16: two files of at most 15 MB."""
+        state = {n: p.detach().to(torch.bfloat16).cpu() for n, p in self.model.named_parameters()}
+        lora = {n: t for n, t in state.items() if "lora_" in n}
+        index = {n: t for n, t in state.items() if ".index_" in n}
+        torch.save({"stages": stages_done, "steps": self.steps, "state": lora}, self.out / "lora.pt")
+        torch.save({"stages": stages_done, "steps": self.steps, "state": index}, self.out / "index.pt")
+
+
+def load_model(args: argparse.Namespace) -> tuple[Model, dict]:
+    """The base model with the adapter that is to be measured or tuned on. -> model, metadata of that adapter."""
+    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    weights = Weights(args.base, device)
+    torch.manual_seed(1)
+    model = Model(weights.spec, weights, device, lora=adapter.lora_on(args.adapter))
+    metadata = adapter.load(model, args.adapter)
+    if getattr(args, "fresh", False):  # keep the layout, start LoRA and index anew
+        model = Model(weights.spec, weights, device, lora=adapter.lora_on(args.adapter))
+    for path in args.checkpoint or []:
+        state = torch.load(path, map_location=device, weights_only=True)
+        missing = model.load_state_dict(state["state"], strict=False)
+        print("checkpoint", path, "steps", state["steps"], "unexpected", len(missing.unexpected_keys), flush=True)
+    return model, metadata
+
+
+def main(args: argparse.Namespace) -> None:
+    model, metadata = load_model(args)
+    codec = Codec.load(args.tokenizer)
+    files = tuple(f for f in args.files.split(",") if (Path(args.data) / f).exists())
+    dataset = Dataset(args.data, args.model, codec, files)
+    print("questions", len(dataset.examples), "packs", len(dataset.packs), "from", files, flush=True)
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    heads = [tuple(h) for h in json.loads(args.heads)] if args.heads else [tuple(h) for h in metadata["questionHeads"]]
+    first = 0
+    if args.resume and (out / "lora.pt").exists():
+        for part in ("lora.pt", "index.pt"):
+            state = torch.load(out / part, map_location=model.device, weights_only=True)
+            model.load_state_dict(state["state"], strict=False)
+            first = state["stages"]
+    Tuner(model, dataset, metadata["layout"]["prefix"], heads, out, args).run(stages_of(args.plan), first)
+
+
+def base_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--base", required=True, help="folder that `parts` wrote")
+    parser.add_argument("--adapter", required=True, help="adapter file: its layout, and where its weights are the start")
+    parser.add_argument("--checkpoint", nargs="*", help="lora.pt and index.pt of an earlier `tune`, loaded over the adapter")
+    parser.add_argument("--tokenizer", required=True)
+    parser.add_argument("--data", required=True, help="folder that `data` wrote")
+    parser.add_argument("--model", required=True, help="name of the model's tokens in segments.npz")
+    parser.add_argument("--device", default="")
+    parser.add_argument("--seed", type=int, default=1)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    base_arguments(parser)
+    parser.add_argument("--files", default="questions.jsonl,taught.jsonl", help="question files in --data; missing ones are left out")
+    parser.add_argument("--fresh", action="store_true", help="start LoRA and index anew instead of from the adapter")
+    parser.add_argument("--plan", required=True)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--heads", default="", help="JSON list of [layer, group] for the focus loss; the adapter's question heads if not given")
+    parser.add_argument("--sizes", default="16,24,32", help="segments of a step")
+    parser.add_argument("--questions", type=int, default=24)
+    parser.add_argument("--long", type=int, default=0, help="segments of a long pack that hard ones are mined from (0: off)")
+    parser.add_argument("--mined", type=float, default=0.5, help="share of mined steps")
+    parser.add_argument("--rate", type=float, default=4e-4)
+    parser.add_argument("--focus-weight", type=float, default=0.5)
+    parser.add_argument("--weights", default="{}", help="JSON: weights of question types over the defaults")
+    parser.add_argument("--every", type=int, default=25, help="steps between lines of the curve")
+    parser.set_defaults(run=main)

@@ -1,0 +1,179 @@
+"""Reading and asking agree with each other, whatever the way they are computed."""
+
+import torch
+from blocksight_train import adapter
+from blocksight_train.asking import Cache, ask, focus, rows
+from blocksight_train.attention import _padded, choose
+from blocksight_train.batches import Sampler, make_batch
+from blocksight_train.layout import BLOCK, CONVERSATION
+from blocksight_train.pointer import Candidate, Pointer, by_file, chosen
+from blocksight_train.reading import lay_out, read
+from blocksight_train.training import Mode, forward, index_step, layer_step, tables_of
+
+
+def segments_of(dataset):
+    return [dataset.segment(s) for s in dataset.packs[0]]
+
+
+def test_ties_go_to_the_lower_block_and_block_zero_is_never_free():
+    ids, real = choose(torch.tensor([[9.0, 1.0, 1.0, 1.0, float("-inf")]]))
+    assert ids[0, :3].tolist() == [1, 2, 3]
+    assert real[0].tolist() == [True, True, True, False, False]
+
+
+def test_padded_attention_is_causal_attention_of_each_sequence():
+    q, k, v = torch.randn(9, 4, 8), torch.randn(9, 2, 8), torch.randn(9, 2, 8)
+    out = _padded(q, k, v, torch.tensor([0, 4, 9], dtype=torch.int32), 5)
+    for a, b in ((0, 4), (4, 9)):
+        for h in range(4):
+            scores = q[a:b, h] @ k[a:b, h // 2].T / 8**0.5
+            weights = scores.masked_fill(~torch.ones(b - a, b - a).tril().bool(), float("-inf")).softmax(-1)
+            torch.testing.assert_close(out[a:b, h], weights @ v[a:b, h // 2])
+
+
+def test_segments_start_on_blocks_and_padding_is_not_valid():
+    tokens = lay_out([1] * BLOCK, [[5] * 130, [6] * 7], "cpu")
+    assert tokens.block_segment.tolist() == [-1, 0, 0, 1]
+    assert tokens.valid.sum() == BLOCK + 137
+    assert tokens.slots[-7:].tolist() == list(range(3 * BLOCK, 3 * BLOCK + 7))
+
+
+def test_a_pack_is_the_same_whether_read_at_once_or_in_pieces(model, dataset, prefix):
+    whole, pieces = (read(model, prefix, segments_of(dataset), budget) for budget in (1 << 20, 1500))
+    torch.testing.assert_close(whole.keys[2], pieces.keys[2])
+    assert torch.equal(whole.block_segment, pieces.block_segment)
+
+
+def test_an_answer_does_not_depend_on_the_questions_beside_it(model, dataset, prefix, codec):
+    pack = read(model, prefix, segments_of(dataset))
+    prompts = [codec.prompt("Where is it?"), codec.prompt("What is `Store2` for?")]
+    both = ask(model, pack, 7, prompts, "trained", 5, {257})
+    alone = ask(model, pack, 7, prompts[1:], "trained", 5, {257})
+    assert both.ids[1] == alone.ids[0]
+    torch.testing.assert_close(both.mass[:, :, 1], alone.mass[:, :, 0])
+
+
+def test_sixteen_blocks_are_all_of_a_small_pack(model, dataset, prefix, codec):
+    pack = read(model, prefix, segments_of(dataset)[:2])
+    assert pack.blocks <= 15
+    prompt = [codec.prompt("Where is `Store0`?")]
+    sparse, dense = (ask(model, pack, 2, prompt, source, 4, {257}) for source in ("trained", "dense"))
+    assert sparse.ids == dense.ids
+    torch.testing.assert_close(sparse.mass, dense.mass)
+    assert dense.covered is not None and dense.covered > 0.999
+
+
+def test_rows_one_by_one_are_rows_at_once(model, dataset, prefix, codec):
+    pack = read(model, prefix, segments_of(dataset))
+    ids = torch.tensor(codec.prompt("Which?"))
+    n, zero = len(ids), torch.zeros(len(ids), dtype=torch.long)
+    empty = torch.zeros(0, dtype=torch.long)
+    position = torch.arange(CONVERSATION, CONVERSATION + n)
+    once = rows(model, pack, Cache(empty, empty), ids, zero, position, "trained")
+    cache, single = Cache(empty, empty), []
+    for i in range(n):
+        single.append(rows(model, pack, cache, ids[i : i + 1], zero[:1], position[i : i + 1], "trained"))
+    torch.testing.assert_close(once, torch.cat(single), atol=1e-4, rtol=1e-3)
+
+
+def test_training_sees_what_asking_sees(model, dataset, prefix, codec):
+    """The mass that the focus loss is made of is the mass that the product's focus is made of."""
+    segments, examples = dataset.packs[0], dataset.examples[:3]
+    import random
+
+    batch = make_batch(dataset, prefix, segments, examples, random.Random(1), "cpu")
+    x, r = model.embed(batch.tokens.ids), model.embed(batch.ids)
+    masses = []
+    for layer in model.layers:
+        x, r, _, mass = layer_step(layer, x, r, batch, tables_of(model, batch), Mode(), (0, 1))
+        masses.append(mass)
+    pack = read(model, prefix, segments_of(dataset))
+    asked = ask(model, pack, len(segments), [e.prompt for e in examples], "dense", 0, set()).mass
+    torch.testing.assert_close(torch.stack(masses), asked, atol=1e-4, rtol=1e-3)
+
+
+def test_the_index_learns_and_moves_nothing_else(model, dataset, prefix):
+    import random
+
+    batch = make_batch(dataset, prefix, dataset.packs[0], dataset.examples[:4], random.Random(1), "cpu")
+    for p in model.lora_parameters():
+        p.requires_grad_(False)
+    optimiser = torch.optim.AdamW(model.index_parameters(), 3e-3)
+    losses = []
+    for _ in range(12):
+        losses.append(float(index_step(model, batch, Mode(index="all")).index))
+        optimiser.step()
+        optimiser.zero_grad()
+    assert losses[-1] < 0.8 * losses[0]
+    assert all(p.grad is None for p in model.lora_parameters())
+
+
+def test_joint_steps_lower_answer_and_focus_loss(model, dataset, prefix):
+    import random
+
+    sampler = Sampler(dataset, {}, random.Random(2))
+    segments, asked = sampler.draw(6, 6)
+    batch = make_batch(dataset, prefix, segments, asked, random.Random(1), "cpu")
+    optimiser = torch.optim.AdamW(model.parameters(), 5e-3)
+    figures = []
+    for _ in range(15):
+        losses = forward(model, batch, Mode(True, "selected"), [(1, 0), (2, 1)])
+        (losses.answer + 0.5 * losses.focus + 0.5 * losses.index).backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        figures.append(losses.figures())
+    assert figures[-1]["answer"] < figures[0]["answer"] - 0.3
+    assert figures[-1]["focus"] < figures[0]["focus"]
+
+
+def test_questions_come_back_only_when_all_of_a_tree_are_used(dataset):
+    import random
+
+    sampler = Sampler(dataset, {}, random.Random(4))
+    total = len(dataset.examples)
+    seen = []
+    while len(seen) < total * 0.6:
+        seen += [id(e) for e in sampler.draw(7, 5)[1]]
+    assert len(set(seen)) == len(seen)
+
+
+def test_a_pointer_writes_paths_of_the_pack_only(model, dataset, prefix, codec):
+    pack = read(model, prefix, segments_of(dataset))
+    paths = [dataset.paths[s] for s in dataset.packs[0]]
+    pointer = Pointer(model, pack, paths, {p: codec.citation(p)[1:] for p in paths}, 258, [(1, 0)], 1.0, "trained")
+    empty = torch.zeros(0, dtype=torch.long)
+    cache = Cache(empty, empty)
+    prompt = torch.tensor(codec.prompt("Where?"))
+    zero = torch.zeros(len(prompt), dtype=torch.long)
+    rows(model, pack, cache, prompt, zero, torch.arange(CONVERSATION, CONVERSATION + len(prompt)), "trained")
+    before = cache.keys[0].shape
+    mass = torch.rand(3, 2, 1, len(paths))
+    written = pointer(cache, [0], [[258]], [len(prompt)], mass)
+    assert codec.decode(written[0]).strip() in paths
+    assert cache.keys[0].shape == before
+    assert len(pointer.seen[0][0]) == len(set(paths))
+
+
+def test_weight_decides_between_likelihood_and_focus():
+    candidates = [Candidate("a", -1.0, 0.01), Candidate("b", -2.0, 0.9)]
+    assert chosen(candidates, 0.0).path == "a"
+    assert chosen(candidates, 1.0).path == "b"
+    assert by_file([0.1, 0.4, 0.2], ["x", "x", "y"]) == {"x": 0.4, "y": 0.2}
+
+
+def test_focus_scales_each_head_to_one():
+    mass = torch.tensor([[[[2.0, 2.0]]], [[[1.0, 0.0]]]])
+    torch.testing.assert_close(focus(mass, [(0, 0), (1, 0)]), torch.tensor([[0.75, 0.25]]))
+
+
+def test_an_adapter_file_comes_back_within_int8(model, tmp_path):
+    for p in model.parameters():
+        p.data.normal_()
+    before = {n: p.detach().clone() for n, p in model.named_parameters()}
+    adapter.save(model, tmp_path / "a.safetensors", {"version": 1})
+    for p in model.parameters():
+        p.data.zero_()
+    assert adapter.load(model, tmp_path / "a.safetensors") == {"version": 1}
+    for n, p in model.named_parameters():
+        assert float((p - before[n]).abs().max()) <= float(before[n].abs().max()) / 127 + 1e-6
+    assert adapter.lora_on(tmp_path / "a.safetensors") == ("attn_k", "attn_output", "attn_q", "attn_v")
