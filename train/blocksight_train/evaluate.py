@@ -30,24 +30,28 @@ MOST_HEADS = 8
 SHOWN_FILES = 10
 
 
-def picked(examples: list[Example], per_type: int, seed: int) -> list[Example]:
-    """At most `per_type` questions of each type, the same for every model."""
+def picked(examples: list[Example], per_type: int, seed: int, most: dict[str, int]) -> list[Example]:
+    """At most `per_type` questions of each type (`most`: other limits by type), the same for every model."""
     rng, by_type = random.Random(seed), {}
     for example in examples:
         by_type.setdefault(example.type, []).append(example)
-    return [e for kind in sorted(by_type) for e in rng.sample(by_type[kind], min(per_type, len(by_type[kind])))]
+    return [e for kind in sorted(by_type) for e in rng.sample(by_type[kind], min(most.get(kind, per_type), len(by_type[kind])))]
 
 
 class Evaluation:
     def __init__(self, model: Model, dataset: Dataset, codec: Codec, prefix: list[int], args: argparse.Namespace, cites: bool):
         self.model, self.dataset, self.codec, self.prefix, self.args, self.cites = model, dataset, codec, prefix, args, cites
+        self.most, self.started = json.loads(args.most), time.time()
 
     def packs(self, wanted: set[str] | None = None) -> Iterator[tuple[str, list[int], Pack, list[Example], float]]:
         for number, examples in enumerate(self.dataset.of_pack()):
             examples = [e for e in examples if wanted is None or e.type in wanted]
-            examples = picked(examples, self.args.per_type, number)
+            examples = picked(examples, self.args.per_type, number, self.most)
             if not examples:
                 continue
+            if self.args.minutes and time.time() - self.started > 60 * self.args.minutes:
+                print("time is up before", self.dataset.names[number], flush=True)
+                return
             segments = self.dataset.packs[number]
             started = time.time()
             pack = read(self.model, self.prefix, [self.dataset.segment(s) for s in segments])
@@ -152,6 +156,7 @@ def main(args: argparse.Namespace) -> None:
         heads, steps = make(args.choose_heads).question_heads()
         print("question heads", json.dumps(steps), flush=True)
         extra = {"heads": heads, "headScores": steps}
+        out.with_suffix(".heads.json").write_text(json.dumps(heads))
     evaluation = make(args.data)
     if args.coverage:
         extra["coverage"] = coverage(evaluation, args.coverage, 8)
@@ -160,7 +165,7 @@ def main(args: argparse.Namespace) -> None:
         f.write(json.dumps({"source": args.source, "weight": args.pointer_weight, "adapter": args.adapter, "checkpoint": args.checkpoint, **extra}) + "\n")
         for record in evaluation.records(heads, args.pointer_weight):
             f.write(json.dumps(record) + "\n")
-    out.with_suffix(".heads.json").write_text(json.dumps(heads))
+            f.flush()
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -172,7 +177,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pointer-weight", type=float, default=1.0)
     parser.add_argument("--cites", action="store_true", help="point citations although the adapter's metadata names none")
     parser.add_argument("--per-type", type=int, default=12, help="most questions of a type in a pack")
+    parser.add_argument("--most", default="{}", help='JSON: other limits by type, for example {"commit": 20}')
     parser.add_argument("--steps", type=int, default=48, help="most tokens of an answer")
     parser.add_argument("--stop", type=int, nargs="*", default=[], help="further tokens that end an answer")
+    parser.add_argument("--minutes", type=float, default=0, help="stop before a pack that would begin later (0: never)")
     parser.add_argument("--coverage", type=int, default=0, help="packs on which the index's coverage is measured (0: none)")
     parser.set_defaults(run=main)

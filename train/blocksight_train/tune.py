@@ -30,6 +30,7 @@ from .training import Losses, Mode, forward, index_step
 
 MODES = {"dense": Mode(), "index": Mode(index="all"), "joint": Mode(True, "selected"), "refresh": Mode(True, "selected")}
 WARM_UP = 20  # steps
+MOST_SKIPPED = 10  # steps in a row without a finite gradient, before a stage gives up
 # How often a type is drawn against the others of its tree. Free wording and absent names are what today's adapters lack.
 WEIGHTS = {
     "where": 0.4, "doc": 1.2, "signature": 0.6, "absent": 1.0, "what": 0.4, "callers": 0.7, "constant": 0.4, "default": 0.4, "base": 0.3,
@@ -74,7 +75,7 @@ class Miner:
     def _mine(self, long: int, segments: int, questions: int) -> None:
         chosen, asked = self.sampler.draw(long, 3 * questions)
         pack = read(self.model, self.prefix, [self.dataset.segment(s) for s in chosen])
-        mass = ask(self.model, pack, len(chosen), [e.prompt for e in asked], "trained", 0, set()).mass
+        mass = ask(self.model, pack, len(chosen), [e.prompt for e in asked], "keys", 0, set()).mass  # the index is stale while LoRA moves
         share = focus(mass, self.heads)
         place = {s: i for i, s in enumerate(chosen)}
         golds = [[place[g] for g in e.gold if g in place] for e in asked]
@@ -111,29 +112,44 @@ class Tuner:
 
     def _stage(self, stage: Stage) -> None:
         model, mode = self.model, MODES[stage.name]
-        parameters = {"dense": model.lora_parameters(), "joint": model.lora_parameters() + model.index_parameters()}.get(stage.name, model.index_parameters())
+        groups = self._parameters(stage)
+        parameters = [p for group in groups for p in group["params"]]
         for p in model.parameters():
             p.requires_grad_(False)
         for p in parameters:
             p.requires_grad_(True)
-        peak = self.args.rate * (3 if stage.name in ("index", "refresh") else 1)
-        optimiser = torch.optim.AdamW(parameters, peak, (0.9, 0.98), weight_decay=0.0, fused=model.device.startswith("cuda"))
-        started, step, sums, tokens = time.time(), 0, {}, 0
+        optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0, fused=model.device.startswith("cuda"))
+        peaks = [group["lr"] for group in groups]
+        started, step, sums, tokens, skipped = time.time(), 0, {}, 0, 0
         while (spent := time.time() - started) < stage.seconds:
-            optimiser.param_groups[0]["lr"] = rate(step, spent / stage.seconds, peak)
+            for group, peak in zip(optimiser.param_groups, peaks):
+                group["lr"] = rate(step, spent / stage.seconds, peak)
             batch = self._batch(stage)
             tokens += len(batch.tokens.ids)
             losses = self._losses(stage, batch, mode)
-            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimiser.step()
+            finite = bool(torch.isfinite(torch.nn.utils.clip_grad_norm_(parameters, 1.0)))
+            if finite:
+                optimiser.step()
             optimiser.zero_grad(set_to_none=True)
+            skipped = 0 if finite else skipped + 1
+            if skipped > MOST_SKIPPED:
+                raise SystemExit(f"{skipped} steps in a row had no finite gradient; last losses {losses.figures()}")
             step, self.steps = step + 1, self.steps + 1
-            for name, value in losses.figures().items():
+            for name, value in (losses.figures() | {"skipped": float(not finite)}).items():
                 sums.setdefault(name, []).append(value)
             if step % self.args.every == 0 or step == 3:
                 self._report(stage, step, time.time() - started, tokens, sums)
                 sums = {}
         self._report(stage, step, time.time() - started, tokens, sums)
+
+    def _parameters(self, stage: Stage) -> list[dict]:
+        """What a stage trains, and at which peak rate. The index starts from little and takes more."""
+        lora, index, peak = self.model.lora_parameters(), self.model.index_parameters(), self.args.rate
+        if stage.name == "dense":
+            return [{"params": lora, "lr": peak}]
+        if stage.name == "joint":
+            return [{"params": lora, "lr": 0.4 * peak}, {"params": index, "lr": peak}]
+        return [{"params": index, "lr": 3 * peak}]
 
     def _batch(self, stage: Stage):
         size = self.rng.choice(self.sizes)
