@@ -40,7 +40,9 @@ struct AdapterMeta {
   int64_t lora_rank = 0;
   float lora_scale = 0;
   std::vector<QuestionHead> question_heads;
-  float pointer_weight = 1.0f;
+  // Of 508 citations in repositories that the coder was not tuned on, 59 % name the right file at
+  // 1, 75 % at 20 and 74 % by focus alone: train/README.md, "The pointer's weight".
+  float pointer_weight = 20.0f;
 };
 
 class Adapter {

@@ -100,7 +100,7 @@ TEST("an adapter's metadata, deltas and tensors are read") {
   CHECK_EQ(meta.layout.embedding, "output.weight");
   CHECK_EQ(meta.index.heads, int64_t{2});
   CHECK_EQ(meta.question_heads.at(0).layer, 3u);
-  CHECK_EQ(meta.pointer_weight, 1.0f);
+  CHECK_EQ(meta.pointer_weight, 20.0f);
   const auto delta = adapter->low_rank(0, "attn_q", 4, 3);
   CHECK_EQ(delta->a.at(0), 32 * 0.5f);
   CHECK_EQ(delta->a.at(5), -128 * 2.0f);

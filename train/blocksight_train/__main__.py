@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import sys
 
 COMMANDS = {
-    "tokenizer": ("codec_cli", "rebuild a base model's tokenizer from its GGUF file"),
+    "tokenizer": ("tokenizer", "rebuild a base model's tokenizer from its GGUF file"),
+    "clone": ("data.clone", "fetch the repositories of a manifest, with their history"),
     "data": ("data.build", "repositories to segments and questions"),
     "parts": ("parts", "a GGUF file to parts that can be sent one by one"),
     "tune": ("tune", "tune an adapter: dense, index, joint stages"),
@@ -21,7 +23,6 @@ COMMANDS = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="blocksight_train", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    import sys
 
     chosen = next((a for a in sys.argv[1:] if a in COMMANDS), None)
     for name, (module, summary) in COMMANDS.items():

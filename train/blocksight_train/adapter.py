@@ -1,4 +1,4 @@
-"""Adapter files: int8 rows with fp32 scales in safetensors, the layout and the index in the metadata (spec: docs, "Adapter file")."""
+"""Adapter files: int8 rows with fp32 scales in safetensors, the layout and the index as JSON in the metadata."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def metadata_of(path: str | Path) -> dict:
 def lora_on(path: str | Path) -> tuple[str, ...]:
     """The projections that an adapter file has LoRA for."""
     with safe_open(str(path), "pt") as f:
-        return tuple(sorted({k.split(".")[2] for k in f.keys() if k.endswith("lora_a")}))
+        names = f.keys()
+    return tuple(sorted({name.split(".")[2] for name in names if name.endswith("lora_a")}))
 
 
 def load(model: Model, path: str | Path) -> dict:

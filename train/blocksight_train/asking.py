@@ -44,7 +44,17 @@ def own_blocks(position: Tensor) -> Tensor:
     return ((position - CONVERSATION) // BLOCK + 1).clamp(max=3)
 
 
-def rows(model: Model, pack: Pack, cache: Cache, ids: Tensor, conversation: Tensor, position: Tensor, source: str, parent: Tensor | None = None, measure: Measure | None = None) -> Tensor:
+def rows(
+    model: Model,
+    pack: Pack,
+    cache: Cache,
+    ids: Tensor,
+    conversation: Tensor,
+    position: Tensor,
+    source: str,
+    parent: Tensor | None = None,
+    measure: Measure | None = None,
+) -> Tensor:
     """One pass of conversation rows, which are appended to the cache -> the residual stream [R, D].
 
     source: "dense" (a row reads every block), "trained" or "keys" (16 blocks a row and group, the forced ones counted).
@@ -81,14 +91,21 @@ def rows(model: Model, pack: Pack, cache: Cache, ids: Tensor, conversation: Tens
                     attended = torch.einsum("rhn,nd->rhd", weights.to(qg.dtype), values)
                     by_block = weights.mean(1).view(len(qg), -1, BLOCK).sum(-1)
                     if measure is not None:
-                        measure.covered.append(_covered(by_block, dots_of("trained", qg, keys, index_q[part, g], pack.index_keys[i]), pack, free[part]))
+                        measure.covered.append(
+                            _covered(
+                                by_block,
+                                dots_of("trained", qg, keys, index_q[part, g], pack.index_keys[i]),
+                                pack,
+                                free[part],
+                            )
+                        )
                 else:
                     scores = block_scores(dots_of(source, qg, keys, index_q[part, g], pack.index_keys[i]), pack.valid)
                     ids_, real = choose(scores, free[part])
                     blocks = torch.cat([torch.zeros_like(ids_[:, :1]), ids_], 1)
                     real = torch.cat([torch.ones_like(real[:, :1]), real], 1)
                     seen = pack.valid.view(-1, BLOCK)[blocks] & real[..., None]
-                    chosen = lambda t: t.reshape(-1, BLOCK, t.shape[-1])[blocks].flatten(1, 2)  # noqa: B023, E731
+                    chosen = lambda t: t.reshape(-1, BLOCK, t.shape[-1])[blocks].flatten(1, 2)  # noqa: B023
                     weights, own_weights = softmax_over(qg, chosen(keys), seen.flatten(1), own_keys, own[part])
                     attended = torch.einsum("rhn,rnd->rhd", weights.to(qg.dtype), chosen(values))
                     by_block = weights.new_zeros(len(qg), pack.blocks)
@@ -118,14 +135,23 @@ class Answers:
 
 
 @torch.no_grad()
-def ask(model: Model, pack: Pack, segments: int, prompts: list[list[int]], source: str, steps: int, stop: set[int], point=None) -> Answers:
+def ask(
+    model: Model,
+    pack: Pack,
+    segments: int,
+    prompts: list[list[int]],
+    source: str,
+    steps: int,
+    stop: set[int],
+    point=None,
+) -> Answers:
     """Ask all prompts side by side, greedy. `stop`: tokens that end an answer.
 
     `point(cache, conversation, answer so far, Answers.mass)` is asked where an answer opens a citation and gives the tokens to append:
     see pointer.py.
     """
     device, count = model.device, len(prompts)
-    move = lambda v: torch.tensor(v, dtype=torch.long, device=device)  # noqa: E731
+    move = lambda v: torch.tensor(v, dtype=torch.long, device=device)
     lengths = [len(p) for p in prompts]
     spec = model.spec
     measure = Measure(torch.zeros(spec.layers, spec.groups, count, segments, device=device))

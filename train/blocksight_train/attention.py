@@ -31,7 +31,7 @@ def _padded(q: Tensor, k: Tensor, v: Tensor, starts: Tensor, longest: int) -> Te
 
 
 def flash_works(device: torch.device, heads: int, groups: int, width: int) -> bool:
-    """Whether the variable-length kernel runs here and agrees with the plain version, forward and backward. Asked once."""
+    """Whether the variable-length kernel runs here and agrees with the plain version. Asked once."""
     global _flash_works
     if _flash_works is None:
         _flash_works = False
@@ -48,7 +48,11 @@ def flash_works(device: torch.device, heads: int, groups: int, width: int) -> bo
 
 
 def segment_attention(q: Tensor, k: Tensor, v: Tensor, starts: Tensor, longest: int) -> Tensor:
-    """Causal attention of sequences that lie one behind the other. q [T, H, E], k and v [T, G, E], starts int32 [n + 1]."""
+    """Causal attention of sequences that lie one behind the other. q [T, H, E], k and v [T, G, E], starts int32 [n + 1].
+
+    Steps with gradient use the plain version: the one run that trained the coder through the kernel met NaN after a step, and the
+    reason was not found (README.md).
+    """
     use = q.is_cuda and not torch.is_grad_enabled() and flash_works(q.device, q.shape[1], k.shape[1], q.shape[2])
     return (_flash if use else _padded)(q, k, v, starts, longest)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -36,13 +37,20 @@ class Example:
 class Dataset:
     """Segments and questions of one model: segments.npz, questions.jsonl and what `teach` added."""
 
-    def __init__(self, folder: str | Path, model: str, codec: Codec, files: tuple[str, ...] = ("questions.jsonl",), longest_answer: int = 220):
+    def __init__(
+        self,
+        folder: str | Path,
+        model: str,
+        codec: Codec,
+        files: tuple[str, ...] = ("questions.jsonl",),
+        longest_answer: int = 220,
+    ):
         folder = Path(folder)
         data = np.load(folder / "segments.npz")
         self.paths, self.names = data["paths"].tolist(), data["names"].tolist()
         self._tokens, self._offsets = data[model], data[f"{model}_off"]
         packs, offsets = data["pack"].tolist(), data["pack_off"].tolist()
-        self.packs = [packs[a:b] for a, b in zip(offsets, offsets[1:])]
+        self.packs = [packs[a:b] for a, b in pairwise(offsets)]
         self.examples: list[Example] = []
         for name in files:
             for line in (folder / name).read_text().splitlines():
@@ -99,7 +107,7 @@ def make_batch(dataset: Dataset, prefix: list[int], segments: list[int], example
         target.append([float(i in {place[g] for g in example.gold if g in place}) for i in range(len(segments))])
     real = len(ids)
     padding = -real % 64
-    move = lambda v, fill: torch.tensor(v + [fill] * padding, dtype=torch.long, device=device)  # noqa: E731
+    move = lambda v, fill: torch.tensor(v + [fill] * padding, dtype=torch.long, device=device)
     conversation_t = move(conversation, -1)
     order = torch.arange(real + padding, device=device)
     own = (conversation_t[:, None] == conversation_t[None]) & (order[:, None] >= order[None])

@@ -11,8 +11,8 @@ import argparse
 import json
 import random
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import numpy as np
 import torch
@@ -40,7 +40,14 @@ def picked(examples: list[Example], per_type: int, seed: int, most: dict[str, in
 
 class Evaluation:
     def __init__(self, model: Model, dataset: Dataset, codec: Codec, prefix: list[int], args: argparse.Namespace, cites: bool):
-        self.model, self.dataset, self.codec, self.prefix, self.args, self.cites = model, dataset, codec, prefix, args, cites
+        self.model, self.dataset, self.codec, self.prefix, self.args, self.cites = (
+            model,
+            dataset,
+            codec,
+            prefix,
+            args,
+            cites,
+        )
         self.most, self.started = json.loads(args.most), time.time()
 
     def packs(self, wanted: set[str] | None = None) -> Iterator[tuple[str, list[int], Pack, list[Example], float]]:
@@ -87,9 +94,26 @@ class Evaluation:
                 token = self.codec.markers.file
                 pointer = Pointer(self.model, pack, paths, citation, token, heads, weight, self.args.source) if self.cites else None
                 stop = {self.codec.markers.end, *self.args.stop}
-                answers = ask(self.model, pack, len(segments), [e.prompt for e in part], self.args.source, self.args.steps, stop, pointer)
+                answers = ask(
+                    self.model,
+                    pack,
+                    len(segments),
+                    [e.prompt for e in part],
+                    self.args.source,
+                    self.args.steps,
+                    stop,
+                    pointer,
+                )
                 yield from self._records(name, part, answers, paths, heads, pointer)
-            print(name, "segments", len(segments), "tokens", int(pack.valid.sum()), f"read {seconds:.1f} s, asked {len(examples)} in {time.time() - started:.1f} s", flush=True)
+            print(
+                name,
+                "segments",
+                len(segments),
+                "tokens",
+                int(pack.valid.sum()),
+                f"read {seconds:.1f} s, asked {len(examples)} in {time.time() - started:.1f} s",
+                flush=True,
+            )
 
     def _records(self, name: str, examples: list[Example], answers: Answers, paths: list[str], heads, pointer) -> Iterator[dict]:
         share = focus(answers.mass, heads).tolist()
@@ -148,7 +172,7 @@ def main(args: argparse.Namespace) -> None:
     codec = Codec.load(args.tokenizer)
     prefix, heads = metadata["layout"]["prefix"], [tuple(h) for h in metadata["questionHeads"]]
     cites = args.cites or "citation" in metadata["layout"]
-    make = lambda folder: Evaluation(model, Dataset(folder, args.model, codec, tuple(args.files)), codec, prefix, args, cites)  # noqa: E731
+    make = lambda folder: Evaluation(model, Dataset(folder, args.model, codec, tuple(args.files)), codec, prefix, args, cites)
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     extra: dict[str, object] = {"heads": heads}
@@ -162,7 +186,18 @@ def main(args: argparse.Namespace) -> None:
         extra["coverage"] = coverage(evaluation, args.coverage, 8)
         print("coverage", extra["coverage"], flush=True)
     with out.open("w") as f:
-        f.write(json.dumps({"source": args.source, "weight": args.pointer_weight, "adapter": args.adapter, "checkpoint": args.checkpoint, **extra}) + "\n")
+        f.write(
+            json.dumps(
+                {
+                    "source": args.source,
+                    "weight": args.pointer_weight,
+                    "adapter": args.adapter,
+                    "checkpoint": args.checkpoint,
+                    **extra,
+                }
+            )
+            + "\n"
+        )
         for record in evaluation.records(heads, args.pointer_weight):
             f.write(json.dumps(record) + "\n")
             f.flush()

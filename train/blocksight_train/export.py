@@ -21,7 +21,12 @@ def main(args: argparse.Namespace) -> None:
     if args.cites:  # a citation is a header without its part
         metadata["layout"]["citation"] = metadata["layout"]["header"].replace("{part}", "")
     adapter.save(model, args.out, metadata)
-    print(args.out, Path(args.out).stat().st_size, "bytes, sha256", hashlib.sha256(Path(args.out).read_bytes()).hexdigest())
+    print(
+        args.out,
+        Path(args.out).stat().st_size,
+        "bytes, sha256",
+        hashlib.sha256(Path(args.out).read_bytes()).hexdigest(),
+    )
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

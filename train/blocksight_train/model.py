@@ -45,7 +45,17 @@ class Linear(nn.Module):
 
 
 class Layer(nn.Module):
-    def __init__(self, spec: ModelSpec, weights: Weights | None, i: int, lora: tuple[str, ...], rank: int, scale: float, index_dim: int, device: str):
+    def __init__(
+        self,
+        spec: ModelSpec,
+        weights: Weights | None,
+        i: int,
+        lora: tuple[str, ...],
+        rank: int,
+        scale: float,
+        index_dim: int,
+        device: str,
+    ):
         super().__init__()
         self.spec = spec
         dtype = dtype_of(device)
@@ -102,7 +112,14 @@ class Model(nn.Module):
         index_dim: int = 64,
     ):  # fmt: skip
         super().__init__()
-        self.spec, self.device, self.lora_on, self.rank, self.lora_scale, self.index_dim = spec, device, lora, rank, scale, index_dim
+        self.spec, self.device, self.lora_on, self.rank, self.lora_scale, self.index_dim = (
+            spec,
+            device,
+            lora,
+            rank,
+            scale,
+            index_dim,
+        )
         dtype = dtype_of(device)
         embedding = weights.embedding if weights else torch.randn(spec.vocabulary, spec.width, device=device) * 0.3
         final = weights["output_norm.weight"].flatten() if weights else torch.ones(spec.width, device=device)

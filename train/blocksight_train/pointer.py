@@ -61,13 +61,22 @@ class Pointer:
             best = sorted(by_file(row, self.paths).items(), key=lambda item: -item[1])[:MOST_CANDIDATES]
             asked += [(i, path, f) for path, f in best]
         ids = [[self.token, *self.path_ids[path]] for _, path, _ in asked]
-        move = lambda v: torch.tensor(v, dtype=torch.long, device=device)  # noqa: E731
+        move = lambda v: torch.tensor(v, dtype=torch.long, device=device)
         fork = Cache(cache.conversation, cache.parent, list(cache.keys), list(cache.values))
         first_new = int(cache.conversation.max()) + 1
         conversation = move([first_new + n for n, t in enumerate(ids) for _ in t])
         parent = move([opened[i] for (i, _, _), t in zip(asked, ids) for _ in t])
         position = move([CONVERSATION + used[i] + j for (i, _, _), t in zip(asked, ids) for j in range(len(t))])
-        x = rows(self.model, self.pack, fork, move([t for path in ids for t in path]), conversation, position, self.source, parent)
+        x = rows(
+            self.model,
+            self.pack,
+            fork,
+            move([t for path in ids for t in path]),
+            conversation,
+            position,
+            self.source,
+            parent,
+        )
         log_probs, at = [], 0
         for t in ids:
             scores = self.model.logits(x[at : at + len(t) - 1]).log_softmax(-1)

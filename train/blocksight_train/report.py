@@ -12,7 +12,7 @@ from .data.definitions import family
 from .pointer import Candidate, chosen
 
 ABSENT = re.compile(r"not defined in this repository|is not in this repository|no .{1,60} in this repository", re.I)
-WEIGHTS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
+WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 RESAMPLES = 1000
 
 
@@ -113,7 +113,13 @@ def main(args: argparse.Namespace) -> None:
         }
         rows = [["answers", "n", *answering]]
         for name, (members, measure) in measures.items():
-            rows.append([name, str(len(members)), *(shown([measure(records[k]) for k in members]) for records in answering.values())])
+            rows.append(
+                [
+                    name,
+                    str(len(members)),
+                    *(shown([measure(records[k]) for k in members]) for records in answering.values()),
+                ]
+            )
         print(table(rows), "\n")
         for name, records in answering.items():
             sweep = pointer_sweep([records[k] for k in keys])

@@ -21,7 +21,10 @@ from .model import Model
 from .parts import Weights
 
 SYSTEM = "You are an expert programmer. Answer from the given source code in two to four plain sentences. Quote names in backticks. No lists, no code blocks, no headings."
-REFUSAL = re.compile(r"(as an ai|i cannot|i can't|not (explicitly )?(provided|shown|given|defined|mentioned)|without (seeing|more)|based on the provided|it is not clear)", re.I)
+REFUSAL = re.compile(
+    r"(as an ai|i cannot|i can't|not (explicitly )?(provided|shown|given|defined|mentioned)|without (seeing|more)|based on the provided|it is not clear)",
+    re.I,
+)
 
 
 def teacher_prompt(codec: Codec, question: str, sources: list[str]) -> list[int]:
@@ -64,7 +67,9 @@ def _attend(q: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: tor
 
 
 @torch.no_grad()
-def generate(model: Model, prompts: list[list[int]], steps: int, stop: set[int], temperature: float, generator: torch.Generator) -> list[tuple[list[int], bool]]:
+def generate(
+    model: Model, prompts: list[list[int]], steps: int, stop: set[int], temperature: float, generator: torch.Generator
+) -> list[tuple[list[int], bool]]:
     """Plain dense decoding of a batch, left-padded -> tokens and whether the end token came."""
     device, spec = model.device, model.spec
     longest, count = max(map(len, prompts)), len(prompts)
@@ -88,7 +93,7 @@ def generate(model: Model, prompts: list[list[int]], steps: int, stop: set[int],
             mask = mask | torch.eye(n, at + n, dtype=torch.bool, device=device)[None, None]  # padding rows see themselves: no NaN
         for layer, (keys, values) in zip(model.layers, caches):
             q, k, v = layer.qkv(layer.normed(x), cos, sin)
-            shape = lambda t: t.view(count, n, -1, spec.head_dim).transpose(1, 2)  # noqa: E731
+            shape = lambda t: t.view(count, n, -1, spec.head_dim).transpose(1, 2)
             keys[:, :, at : at + n], values[:, :, at : at + n] = shape(k), shape(v)
             attended = _attend(shape(q), keys[:, :, : at + n], values[:, :, : at + n], mask)
             x = layer.finish(x, attended.transpose(1, 2).reshape(count * n, spec.heads, spec.head_dim))

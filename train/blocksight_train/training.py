@@ -69,7 +69,15 @@ def index_divergence(rows: Tensor, seen: Tensor, q: Tensor, keys: Tensor, index_
     return (divergence * share[:, 0]).sum() / share.sum().clamp(min=1e-6)  # rows that read the pack count more
 
 
-def layer_step(layer: Layer, x: Tensor, rows: Tensor, batch: Batch, tables: tuple[Tensor, ...], mode: Mode, focus_groups: tuple[int, ...]):
+def layer_step(
+    layer: Layer,
+    x: Tensor,
+    rows: Tensor,
+    batch: Batch,
+    tables: tuple[Tensor, ...],
+    mode: Mode,
+    focus_groups: tuple[int, ...],
+):
     """One layer over segments x [T, D] and conversation rows [R, D] -> both behind it, the index loss, and per focus group the
     mass of every question on every segment [groups, questions, segments]."""
     spec, slots = layer.spec, batch.slots
@@ -89,10 +97,12 @@ def layer_step(layer: Layer, x: Tensor, rows: Tensor, batch: Batch, tables: tupl
     if mode.index:
         for g in range(spec.groups):
             seen = masks[g] if mode.index == "selected" else batch.sees
-            loss = loss + index_divergence(batch.index_rows, seen, grouped[:, g], keys[:, g], index_q[:, g], index_keys, slots) / spec.groups
+            loss = (
+                loss + index_divergence(batch.index_rows, seen, grouped[:, g], keys[:, g], index_q[:, g], index_keys, slots) / spec.groups
+            )
     focus = [question_mass(batch, masks[g], grouped[:, g], keys[:, g]) for g in focus_groups]
     mask = batch.sees[None, None] if not mode.sparse else torch.stack(masks).repeat_interleave(spec.heads_per_group, 0)[None]
-    heads = lambda t: t.repeat_interleave(spec.heads_per_group, 1).transpose(0, 1)[None]  # noqa: E731
+    heads = lambda t: t.repeat_interleave(spec.heads_per_group, 1).transpose(0, 1)[None]
     attended = F.scaled_dot_product_attention(q.transpose(0, 1)[None], heads(keys), heads(values), attn_mask=mask)
     rows = layer.finish(rows, attended[0].transpose(0, 1))
     return x, rows, loss, torch.stack(focus) if focus else rows.new_zeros(0, dtype=torch.float32)
@@ -120,7 +130,12 @@ def focus_loss(mass: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def tables_of(model: Model, batch: Batch) -> tuple[Tensor, ...]:
-    return model.cos[batch.tokens.positions], model.sin[batch.tokens.positions], model.cos[batch.positions], model.sin[batch.positions]
+    return (
+        model.cos[batch.tokens.positions],
+        model.sin[batch.tokens.positions],
+        model.cos[batch.positions],
+        model.sin[batch.positions],
+    )
 
 
 def forward(model: Model, batch: Batch, mode: Mode, question_heads: list[tuple[int, int]]) -> Losses:

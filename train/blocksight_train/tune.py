@@ -28,7 +28,12 @@ from .parts import Weights
 from .reading import read
 from .training import Losses, Mode, forward, index_step
 
-MODES = {"dense": Mode(), "index": Mode(index="all"), "joint": Mode(True, "selected"), "refresh": Mode(True, "selected")}
+MODES = {
+    "dense": Mode(),
+    "index": Mode(index="all"),
+    "joint": Mode(True, "selected"),
+    "refresh": Mode(True, "selected"),
+}
 WARM_UP = 20  # steps
 MOST_SKIPPED = 10  # steps in a row without a finite gradient, before a stage gives up
 # How often a type is drawn against the others of its tree. Free wording and absent names are what today's adapters lack.
@@ -95,8 +100,23 @@ class Miner:
 
 
 class Tuner:
-    def __init__(self, model: Model, dataset: Dataset, prefix: list[int], heads: list[tuple[int, int]], out: Path, args: argparse.Namespace):
-        self.model, self.dataset, self.prefix, self.heads, self.out, self.args = model, dataset, prefix, heads, out, args
+    def __init__(
+        self,
+        model: Model,
+        dataset: Dataset,
+        prefix: list[int],
+        heads: list[tuple[int, int]],
+        out: Path,
+        args: argparse.Namespace,
+    ):
+        self.model, self.dataset, self.prefix, self.heads, self.out, self.args = (
+            model,
+            dataset,
+            prefix,
+            heads,
+            out,
+            args,
+        )
         self.rng = random.Random(args.seed)
         weights = {**WEIGHTS, **json.loads(args.weights)}
         self.sampler = Sampler(dataset, weights, self.rng)
@@ -171,7 +191,12 @@ class Tuner:
     def _report(self, stage: Stage, step: int, seconds: float, tokens: int, sums: dict[str, list[float]]) -> None:
         if not sums:
             return
-        line = {"stage": stage.name, "step": step, "seconds": round(seconds), "tokensPerSecond": round(tokens / max(seconds, 1e-3))}
+        line = {
+            "stage": stage.name,
+            "step": step,
+            "seconds": round(seconds),
+            "tokensPerSecond": round(tokens / max(seconds, 1e-3)),
+        }
         line |= {name: round(sum(values) / len(values), 4) for name, values in sums.items()}
         if self.model.device.startswith("cuda"):
             line["gigabytes"] = round(torch.cuda.max_memory_allocated() / 2**30, 1)
@@ -240,7 +265,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plan", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--heads", default="", help="JSON list of [layer, group] for the focus loss; the adapter's question heads if not given")
+    parser.add_argument(
+        "--heads",
+        default="",
+        help="JSON list of [layer, group] for the focus loss; the adapter's question heads if not given",
+    )
     parser.add_argument("--sizes", default="16,24,32", help="segments of a step")
     parser.add_argument("--questions", type=int, default=24)
     parser.add_argument("--long", type=int, default=0, help="segments of a long pack that hard ones are mined from (0: off)")

@@ -6,13 +6,14 @@ import random
 
 import pytest
 import torch
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
 from blocksight_train.batches import Dataset
 from blocksight_train.data.build import Builder
 from blocksight_train.data.codec import Codec
 from blocksight_train.data.questions import Asker, Tree, read_file
 from blocksight_train.model import Model
 from blocksight_train.spec import ModelSpec
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 torch.set_num_threads(1)  # the matrices are tiny; more threads only wait for each other
 SPECIAL = ["<|im_start|>", "<|im_end|>", "<|file_sep|>"]
@@ -57,7 +58,12 @@ def folder(codec: Codec, tmp_path_factory: pytest.TempPathFactory):
     rng = random.Random(1)
     tree = Tree(0)
     for i in range(7):
-        text = SOURCE.replace("Store", f"Store{i}").replace("item", f"item{i}").replace("everything", f"everything{i}").replace("header", f"header{i}")
+        text = (
+            SOURCE.replace("Store", f"Store{i}")
+            .replace("item", f"item{i}")
+            .replace("everything", f"everything{i}")
+            .replace("header", f"header{i}")
+        )
         tree.add(read_file(builder.store, f"src/file{i}.py", text, rng, strip=i % 2 == 0))
     asker = Asker(tree, rng, held_out=False)
     for _ in range(3):

@@ -1,6 +1,7 @@
 """Reading and asking agree with each other, whatever the way they are computed."""
 
 import torch
+
 from blocksight_train import adapter
 from blocksight_train.asking import Cache, ask, focus, rows
 from blocksight_train.attention import _padded, choose

@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -21,8 +23,8 @@ from .definitions import NOT_PLAIN, SOURCE, family
 from .questions import Asker, Question, SourceFile, Tree, commit_questions, read_file
 from .segments import Store
 
-PROSE_FILES = git.re.compile(r"\.(md|rst|adoc)$")
-PRODUCT_FILES = git.re.compile(r"\.(md|rst|toml|json|ya?ml|cfg)$")
+PROSE_FILES = re.compile(r"\.(md|rst|adoc)$")
+PRODUCT_FILES = re.compile(r"\.(md|rst|toml|json|ya?ml|cfg)$")
 
 
 class Builder:
@@ -93,7 +95,7 @@ class Builder:
 
     def save(self, out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
-        offsets = lambda lists: np.cumsum([0, *map(len, lists)])  # noqa: E731
+        offsets = lambda lists: np.cumsum([0, *map(len, lists)])
         arrays = {"pack_off": offsets(self.packs), "pack": np.concatenate([np.array(p) for p in self.packs])}
         for model, tokens in self.store.tokens.items():
             arrays[f"{model}_off"] = offsets(tokens)
@@ -129,11 +131,20 @@ def main(args: argparse.Namespace) -> None:
                 builder.head(repo, line["repo"], line["commit"], args.held_out)
             if "history" in args.trees_of:
                 builder.history(repo, line["repo"], args.held_out)
-        except (git.subprocess.CalledProcessError, ValueError, StopIteration) as error:
+        except (subprocess.CalledProcessError, ValueError, StopIteration) as error:
             print(f"{line['repo']}: left out, {error!r}", file=sys.stderr)
             continue
         new = builder.questions[before:]
-        print(line["repo"], family(line["language"]), "segments", len(builder.store.paths), "questions", len(new), f"{time.time() - started:.0f} s", flush=True)
+        print(
+            line["repo"],
+            family(line["language"]),
+            "segments",
+            len(builder.store.paths),
+            "questions",
+            len(new),
+            f"{time.time() - started:.0f} s",
+            flush=True,
+        )
     builder.save(Path(args.out))
     count: dict[str, int] = {}
     for q in builder.questions:

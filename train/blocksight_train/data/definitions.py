@@ -49,7 +49,13 @@ TYPES = {
     "class_definition", "class_declaration", "abstract_class_declaration", "interface_declaration", "type_alias_declaration",
     "enum_declaration", "record_declaration", "struct_item", "enum_item", "trait_item", "type_item", "type_spec", "union_item",
 }  # fmt: skip
-WRAPPERS = {"export_statement", "decorated_definition", "type_declaration", "lexical_declaration", "variable_declaration"}
+WRAPPERS = {
+    "export_statement",
+    "decorated_definition",
+    "type_declaration",
+    "lexical_declaration",
+    "variable_declaration",
+}
 BODIES = ("body", "class_body", "declaration_list")
 
 
@@ -117,9 +123,9 @@ def _comment(node: Node, language: str, body: Node | None) -> tuple[str | None, 
     """The describing comment: Python's docstring, elsewhere the comment lines that end right above."""
     if language == "python":
         first = body.named_children[0] if body is not None and body.named_children else None
-        if first is not None and first.type == "expression_statement" and first.named_children:
-            if first.named_children[0].type == "string" and len(body.named_children) > 1:
-                return first_sentence(_text(first)), range(first.start_point[0], first.end_point[0] + 1)
+        inner = first.named_children[0] if first is not None and first.type == "expression_statement" and first.named_children else None
+        if first is not None and inner is not None and inner.type == "string" and len(body.named_children) > 1:
+            return first_sentence(_text(first)), range(first.start_point[0], first.end_point[0] + 1)
         return None, range(0)
     outer = node
     while outer.parent is not None and outer.parent.type in WRAPPERS and outer.parent.start_point[0] == node.start_point[0]:

@@ -59,10 +59,12 @@ SKIPPED = re.compile(
     re.I,
 )
 TRAILER = re.compile(
-    r"\s*(signed-off|co-authored|reviewed-by|(fix|clos|resolv|ref)(e[sd]?|s|erences?)?\b.{0,14}#|change-id|cherry|\* |- |---|<|>)", re.I
+    r"\s*(signed-off|co-authored|reviewed-by|(fix|clos|resolv|ref)(e[sd]?|s|erences?)?\b.{0,14}#|change-id|cherry|\* |- |---|<|>)",
+    re.I,
 )
 NOISE = re.compile(
-    r"\(?(?:gh-|#|issue |pr )\d+\)?|\bhttps?://\S+|^\[[^\]]*\]|^(fix|feat|feature|refactor|perf)(\([^)]*\))?!?:|\([A-Z]+-\d+\)|^[A-Z]+-\d+:?", re.I
+    r"\(?(?:gh-|#|issue |pr )\d+\)?|\bhttps?://\S+|^\[[^\]]*\]|^(fix|feat|feature|refactor|perf)(\([^)]*\))?!?:|\([A-Z]+-\d+\)|^[A-Z]+-\d+:?",
+    re.I,
 )
 
 
@@ -82,10 +84,22 @@ def clean(subject: str, body: str) -> tuple[str, str]:
 
 def commits(repo: str, source: re.Pattern[str], most_files: int = 4) -> list[Commit]:
     """Small changes of source files, oldest first. The first quarter of a history is left out: its trees are tiny."""
-    log = text(repo, "log", "--no-merges", "--date-order", "--format=%x01%H%x00%s%x00%b%x00", "--name-status", "--no-renames", "HEAD")
+    log = text(
+        repo,
+        "log",
+        "--no-merges",
+        "--date-order",
+        "--format=%x01%H%x00%s%x00%b%x00",
+        "--name-status",
+        "--no-renames",
+        "HEAD",
+    )
     found = []
     for entry in log.split("\x01")[1:]:
-        commit, subject, body, status = entry.split("\x00", 3)
+        fields = entry.split("\x00", 3)
+        if len(fields) < 4:  # a message that holds the separator itself
+            continue
+        commit, subject, body, status = fields
         if SKIPPED.search(subject) or len(subject.split()) < 3:
             continue
         rows = [row.split("\t") for row in status.strip().splitlines() if row.count("\t") == 1]

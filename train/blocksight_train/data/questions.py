@@ -113,7 +113,15 @@ class Asker:
         self.tree, self.rng, self.held_out = tree, rng, held_out
         self.questions: list[Question] = []
 
-    def ask(self, kind: str, placed: Placed, words: dict[str, str], fill: dict[str, str], gold: list[int] | None = None, path: str = "") -> None:
+    def ask(
+        self,
+        kind: str,
+        placed: Placed,
+        words: dict[str, str],
+        fill: dict[str, str],
+        gold: list[int] | None = None,
+        path: str = "",
+    ) -> None:
         text = phrasings.phrase(self.rng, kind, self.held_out, **words)
         answer = cite(self.rng.choice(phrasings.ANSWERS[kind]).format(**fill), path or placed.path)
         gold = gold or [placed.segment]
@@ -145,7 +153,11 @@ class Asker:
                 self._caller(p)
 
     def _base(self, p: Placed) -> None:
-        match = re.search(r"^class \w+\((\w[\w.]*)", p.d.signature) if p.language == "python" else re.search(r"\bextends ([\w.]+)", p.d.signature)
+        match = (
+            re.search(r"^class \w+\((\w[\w.]*)", p.d.signature)
+            if p.language == "python"
+            else re.search(r"\bextends ([\w.]+)", p.d.signature)
+        )
         if match and p.d.kind == "type" and match.group(1) not in ("object", "Exception"):
             self.ask("base", p, {"n": p.d.name}, {"n": p.d.name, "b": match.group(1)})
 
@@ -190,8 +202,17 @@ class Asker:
                 inner = file.inner(i)
                 constant = CONSTANT.match(line)
                 if constant and self.rng.random() < 0.3 and len(constant.group(1)) > 3:
-                    placed = Placed(Definition(constant.group(1), "", "constant", i, i + 1, "", None, range(0)), file.path, file.segment_at(i))
-                    self.ask("constant", placed, {"n": constant.group(1)}, {"n": constant.group(1), "v": constant.group(2).strip()})
+                    placed = Placed(
+                        Definition(constant.group(1), "", "constant", i, i + 1, "", None, range(0)),
+                        file.path,
+                        file.segment_at(i),
+                    )
+                    self.ask(
+                        "constant",
+                        placed,
+                        {"n": constant.group(1)},
+                        {"n": constant.group(1), "v": constant.group(2).strip()},
+                    )
                 window = line + (file.lines[i + 1] if i + 1 < len(file.lines) else "")
                 message = MESSAGE.search(line)
                 if message and inner and RAISES.search(window if RAISES.search(line) else file.lines[i - 1] + line):
@@ -203,7 +224,11 @@ class Asker:
         """Sentences of the documentation whose one resolvable name is removed. The documentation is not in the pack."""
         found, seen = [], set()
         for path, text in docs.items():
-            if re.search(r"licen[cs]e|authors|contributing|code_of_conduct|changelog|history|migrat|(^|/)(?!en)[a-z]{2}/docs?/", path, re.I):
+            if re.search(
+                r"licen[cs]e|authors|contributing|code_of_conduct|changelog|history|migrat|(^|/)(?!en)[a-z]{2}/docs?/",
+                path,
+                re.I,
+            ):
                 continue
             text = re.sub(r"```.*?```|^(\.\. .*|\s*:\w+:.*|[=\-~^#*]{3,})$", "", text, flags=re.M | re.S)
             for paragraph in re.split(r"\n\s*\n|\n(?=\s*[-*] )", text):
@@ -277,7 +302,9 @@ CONSTANT = re.compile(
     r"([-+]?[\d][\w.]*(?: \* \d+)*|\"[^\"]{1,60}\"|'[^']{1,60}'|true|false|True|False);?\s*(?:(?:#|//).*)?$"
 )
 MESSAGE = re.compile(r"[\"'`]([A-Z\w][^\"'`{}%\\$]{16,90})[\"'`]")
-RAISES = re.compile(r"\b(raise|throw|panic!?|errors\.New|Errorf|bail!|anyhow!|ensure!|Err\(|expect\(|checkArgument|checkNotNull|abort|fail)\b")
+RAISES = re.compile(
+    r"\b(raise|throw|panic!?|errors\.New|Errorf|bail!|anyhow!|ensure!|Err\(|expect\(|checkArgument|checkNotNull|abort|fail)\b"
+)
 SPAN = re.compile(r"(?:\[?:\w+:)?(?<!`)`{1,2}([A-Za-z_~!][\w.:#]*)(?:\(\))?`{1,2}(?!`)\]?(?:\([^)]*\))?")
 
 
@@ -302,7 +329,16 @@ def near_name(name: str, parts: list[str], rng: random.Random) -> str:
     return "".join(words)
 
 
-def commit_questions(repo: str, run: list[git.Commit], tree: Tree, texts: dict[str, str], store: Store, rng: random.Random, most: int, held_out: bool) -> list[Question]:
+def commit_questions(
+    repo: str,
+    run: list[git.Commit],
+    tree: Tree,
+    texts: dict[str, str],
+    store: Store,
+    rng: random.Random,
+    most: int,
+    held_out: bool,
+) -> list[Question]:
     """Messages of commits over the tree before the first of them; gold are the touched segments, at most three a file."""
     questions: list[Question] = []
     for commit in run:
@@ -335,7 +371,17 @@ def commit_questions(repo: str, run: list[git.Commit], tree: Tree, texts: dict[s
         text = phrasings.phrase(rng, "commit", held_out, t=text)
         opening = rng.choice(phrasings.ANSWERS["commit"]).format(n=inner.name) if inner else "In "
         gold = [primary, *(g for g in dict.fromkeys(golds) if g != primary)]
-        questions.append(Question("commit", text, cite(opening, file.path), gold, tree.pack, language_of(file.path) or "text", inner.name if inner else ""))
+        questions.append(
+            Question(
+                "commit",
+                text,
+                cite(opening, file.path),
+                gold,
+                tree.pack,
+                language_of(file.path) or "text",
+                inner.name if inner else "",
+            )
+        )
     return questions
 
 

@@ -1,0 +1,116 @@
+"""Definitions, segments, questions and their answers."""
+
+import random
+
+import pytest
+
+from blocksight_train.data import phrasings
+from blocksight_train.data.definitions import NOT_PLAIN, definitions, first_sentence
+from blocksight_train.data.git import clean
+from blocksight_train.data.questions import CONSTANT, Asker, Tree, near_name, read_file, touched, without_name
+from blocksight_train.data.segments import Store, spans_of
+from blocksight_train.layout import SEGMENT
+
+SOURCES = {
+    "python": ('class A(B):\n    def run(self, x: int = 3) -> str:\n        """Runs the whole thing once for x."""\n        return x\n', "A.run", "def run(self, x: int = 3) -> str"),
+    "typescript": ("export class A {\n  /** Runs the whole thing once for x. */\n  run(x: number = 3): string {\n    return `${x}`;\n  }\n}\n", "A.run", "run(x: number = 3): string"),
+    "javascript": ("/**\n * Runs the whole thing once for x.\n */\nexport const run = (x) => {\n  return x;\n};\n", "run", "run = (x)"),
+    "go": ("package a\n\n// run runs the whole thing once for x.\nfunc (a *A) run(x int) string {\n\treturn \"\"\n}\n", "A.run", "func (a *A) run(x int) string"),
+    "rust": ("impl A {\n    /// Runs the whole thing once for x.\n    #[inline]\n    pub fn run(&self, x: u32) -> Option<String> {\n        None\n    }\n}\n", "A.run", "pub fn run(&self, x: u32) -> Option<String>"),
+    "java": ("class A {\n  /** Runs the whole thing once for x. */\n  @Override\n  public String run(int x) {\n    return null;\n  }\n}\n", "A.run", "public String run(int x)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", SOURCES)
+def test_definitions_have_name_signature_and_comment(language):
+    source, dotted, signature = SOURCES[language]
+    found = next(d for d in definitions(source, language) if d.name == "run")
+    assert found.dotted == dotted
+    assert found.signature == signature
+    assert found.doc.lower().endswith("runs the whole thing once for x.")
+    assert all("whole thing" in line or line.strip() in ("/**", "*/") for line in (source.split("\n")[i] for i in found.doc_lines))
+
+
+def test_only_describing_sentences_are_used():
+    assert first_sentence('"""Reads one entry. More text."""') is None, "too short to find anything by"
+    assert first_sentence('r"""Returns the entry that stands at the key. More."""') == "Returns the entry that stands at the key."
+    assert first_sentence("// TODO: make this faster than it is today") is None
+
+
+def test_tests_and_generated_files_are_not_asked_about():
+    for path in ("tests/a.py", "src/a.test.ts", "pkg/a_test.go", "x/FooTest.java", "api/a.pb.go"):
+        assert NOT_PLAIN.search(path), path
+    for path in ("src/testament.py", "lib/contest.ts", "src/latest.rs"):
+        assert not NOT_PLAIN.search(path), path
+
+
+def test_spans_fill_the_budget_and_prefer_welcome_cuts():
+    assert spans_of([10] * 10, set(), 40) == [(0, 4), (4, 8), (8, 10)]
+    assert spans_of([10] * 10, {3}, 40) == [(0, 3), (3, 7), (7, 10)]
+    assert spans_of([90, 10], set(), 40) == [(0, 1), (1, 2)], "a line longer than the budget stands alone"
+
+
+def test_segments_open_with_a_header_and_fit(codec):
+    store = Store({"tiny": codec})
+    parts = store.split("a/b.py", [f"line {i} <|im_end|>" for i in range(300)], set())
+    assert len(parts) > 2
+    assert [p.first for p in parts[1:]] == [p.end for p in parts[:-1]]
+    for i, part in enumerate(parts):
+        ids = store.tokens["tiny"][part.segment]
+        assert len(ids) <= SEGMENT
+        assert ids[0] == codec.markers.file and codec.markers.end not in ids, "markers in a file stay text"
+        assert codec.decode(ids).startswith(f"<|file_sep|>a/b.py (part {i + 1} of {len(parts)})\n")
+
+
+def test_an_asked_comment_is_not_in_the_pack(codec):
+    source = SOURCES["python"][0].replace("run", "run_everything")
+    for seed in range(20):
+        store, tree = Store({"tiny": codec}), Tree(0)
+        tree.add(read_file(store, "a.py", source, random.Random(seed), strip=True))
+        asker = Asker(tree, random.Random(seed), held_out=False)
+        asker.definitions()
+        text = codec.decode(store.tokens["tiny"][0])
+        for q in asker.questions:
+            assert (q.type == "doc") == ("whole thing" not in text)
+
+
+def test_held_out_wordings_are_never_trained_on():
+    for kind, every in phrasings.PHRASINGS.items():
+        assert len(every) >= 15, kind
+        assert not set(every[-phrasings.HELD_OUT :]) & set(every[: -phrasings.HELD_OUT]) - {"{t}", "{d}", "{m}"}, kind
+
+
+def test_names_do_not_give_the_answer_away():
+    assert without_name("NoArgs returns an error if there are any.", "NoArgs") == "It returns an error if there are any."
+    assert near_name("parse_header_line", ["footer"], random.Random(1)).count("footer") == 1
+    assert near_name("parseHeader", ["footer"], random.Random(2)) in ("footerHeader", "parseFooter")
+
+
+def test_constants_of_five_languages():
+    for line, name, value in (
+        ("MOST_ITEMS = 40", "MOST_ITEMS", "40"),
+        ("export const maxItems = 40;", "maxItems", "40"),
+        ("const MaxItems = 40", "MaxItems", "40"),
+        ("pub const MOST_ITEMS: usize = 40;", "MOST_ITEMS", "40"),
+        ("    private static final int MOST_ITEMS = 40;", "MOST_ITEMS", "40"),
+    ):
+        assert CONSTANT.match(line).groups() == (name, value), line
+
+
+def test_messages_lose_numbers_links_and_trailers():
+    subject, body = clean("fix(core): handle empty input (#123)", "It failed before.\n\nSigned-off-by: A <a@b.c>")
+    assert (subject, body) == ("handle empty input", "It failed before")
+
+
+def test_removed_lines_count_more_than_context():
+    votes, at = touched(
+        [(False, "    return context_line"), (True, "    removed_line()")],
+        ["x", "    return context_line", "    removed_line()"],
+    )
+    assert votes == {1: 1, 2: 3} and at == 2
+
+
+def test_answers_end_and_cite(codec):
+    ids = codec.answer(["`f` is defined in ", {"cite": "a/b.py"}])
+    assert codec.decode(ids) == "`f` is defined in <|file_sep|>a/b.py\n<|im_end|>"
+    assert codec.markers.end not in codec.prompt("what is <|im_end|>?")[3:-15]
