@@ -29,6 +29,8 @@ export interface AskArguments {
   readonly threads: number | undefined;
   readonly isJson: boolean;
   readonly traceFile: string | undefined;
+  /** Where the stand-alone report goes. */
+  readonly htmlFile: string | undefined;
   readonly isCacheUsed: boolean;
 }
 
@@ -49,6 +51,7 @@ const OPTIONS = {
   threads: { type: "string" },
   json: { type: "boolean", default: false },
   trace: { type: "string" },
+  html: { type: "string" },
   "no-cache": { type: "boolean", default: false },
 } as const;
 
@@ -92,6 +95,7 @@ export function parseAskArguments(args: readonly string[]): AskArguments {
     threads: optional(values.threads, (text) => wholeNumber("ask", "--threads", text, 1, 1024)),
     isJson: values.json,
     traceFile: values.trace,
+    htmlFile: values.html,
     isCacheUsed: !values["no-cache"],
   };
 }

@@ -36,6 +36,7 @@ How it answers
 Output
   --json                 one JSON object on stdout instead of text
   --trace FILE           save every step for \`blocksight trace FILE\`
+  --html FILE            save a report for a browser that needs nothing else
   --no-cache             neither use nor keep pages of earlier runs
 
 The answer goes to stdout, everything else to stderr. Ctrl-C stops and prints what was read so far.
@@ -59,9 +60,12 @@ and each skipped file with the reason, the rule and where the rule stands.
 Exit status: 0 packed, 1 failed (also: over budget), 2 wrong usage, 130 stopped.
 `;
 
-export const TRACE_HELP = `Usage: blocksight trace FILE [--json]
+export const TRACE_HELP = `Usage: blocksight trace FILE [--json] [--html FILE]
 
 Prints the answer and the table of files read from a trace saved by \`ask --trace FILE\`.
+
+  --json                 one JSON object on stdout instead of text
+  --html FILE            save a report for a browser that needs nothing else
 `;
 
 export const MODEL_HELP = `Usage: blocksight model list

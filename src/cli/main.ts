@@ -8,6 +8,7 @@ import { type TextSink } from "./commandContext.js";
 import { type Commands, runCommandLine } from "./commandLine.js";
 import { connectPackTo, connectTo, startEngine } from "./connect.js";
 import { doctorCommand } from "./doctorCommand.js";
+import { makeReportFrom } from "./makeReport.js";
 import { modelCommand } from "./modelCommand.js";
 import { packCommand } from "./packCommand.js";
 import { traceCommand } from "./traceCommand.js";
@@ -17,9 +18,9 @@ import { version } from "../../package.json";
 const bundles = dirname(realpathSync(process.argv[1] ?? "."));
 
 const COMMANDS: Commands = {
-  ask: askCommand(connectTo(bundles)),
+  ask: askCommand(connectTo(bundles), makeReportFrom(bundles)),
   pack: packCommand(connectPackTo(bundles)),
-  trace: traceCommand,
+  trace: traceCommand(makeReportFrom(bundles)),
   model: modelCommand({ startEngine: (context) => startEngine(bundles, context) }),
   doctor: doctorCommand({
     startEngine: (context) => startEngine(bundles, context),

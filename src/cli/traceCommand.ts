@@ -1,20 +1,36 @@
 /** `blocksight trace FILE`: the same answer and table as when it was asked. */
 import { askResultOf } from "../trace/askResult.js";
-import { type Command, EXIT, resolvePath } from "./commandContext.js";
+import {
+  type Command,
+  type CommandContext,
+  EXIT,
+  type ExitStatus,
+  resolvePath,
+} from "./commandContext.js";
 import { escapeLine, escapeText } from "./escapeText.js";
 import { TRACE_HELP } from "./help.js";
 import { jsonText } from "./jsonText.js";
 import { parseCommand, takePositionals, usageError } from "./parseCommand.js";
 import { renderEvidence, renderTimings } from "./renderAnswer.js";
 import { styleOf } from "./style.js";
-import { loadTrace } from "./traceFiles.js";
+import type { MakeReport } from "./makeReport.js";
+import { loadTrace, saveReport } from "./traceFiles.js";
 
 const OPTIONS = {
   help: { type: "boolean", short: "h" },
   json: { type: "boolean", default: false },
+  html: { type: "string" },
 } as const;
 
-export const traceCommand: Command = async (args, context) => {
+export function traceCommand(makeReport: MakeReport): Command {
+  return (args, context) => showTrace(args, context, makeReport);
+}
+
+async function showTrace(
+  args: readonly string[],
+  context: CommandContext,
+  makeReport: MakeReport,
+): Promise<ExitStatus> {
   const { values, positionals } = parseCommand("trace", args, OPTIONS);
   if (values.help) {
     context.stdout.write(TRACE_HELP);
@@ -26,6 +42,9 @@ export const traceCommand: Command = async (args, context) => {
   const { stdout, stderr } = context;
   const style = styleOf(stderr);
   for (const notice of notices) stderr.write(`${style.warn(escapeLine(notice))}\n`);
+  if (values.html !== undefined) {
+    await saveReport(resolvePath(context, values.html), await makeReport(trace));
+  }
   const result = askResultOf(trace);
   if (values.json) {
     stdout.write(jsonText(result));
@@ -39,4 +58,4 @@ export const traceCommand: Command = async (args, context) => {
     `\n${renderEvidence(result, page)}${style.dim(escapeLine(renderTimings(result)))}\n`,
   );
   return EXIT.ok;
-};
+}

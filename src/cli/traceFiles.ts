@@ -1,4 +1,4 @@
-/** Trace files on disk: whole or not at all. */
+/** Trace files and reports on disk: whole or not at all. */
 import { constants } from "node:fs";
 import { access, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -9,12 +9,14 @@ import { type DecodedTrace, decodeTrace, encodeTrace } from "../trace/traceFile.
 /** 1,000 steps of a model with 228 lanes are 44 MB. */
 const MOST_BYTES = 2_000_000_000;
 
-/** Before minutes are spent on an answer: whether its trace could be saved. */
-export async function checkTraceTarget(path: string): Promise<void> {
+type Saved = "trace" | "report";
+
+/** Before minutes are spent on an answer: whether what comes of it could be saved. */
+export async function checkTarget(path: string, what: Saved): Promise<void> {
   try {
     await access(dirname(path), constants.W_OK);
   } catch (error) {
-    throw notWritten(path, error);
+    throw notWritten(path, what, error);
   }
   if (
     await stat(path).then(
@@ -22,17 +24,29 @@ export async function checkTraceTarget(path: string): Promise<void> {
       () => false,
     )
   ) {
-    throw notWritten(path, new Error("it is a directory"));
+    throw notWritten(path, what, new Error("it is a directory"));
   }
 }
 
-/** Written beside its place and moved there, so that no half trace is ever found under the name. */
-export async function saveTrace(path: string, trace: AskTrace): Promise<void> {
+export function saveTrace(path: string, trace: AskTrace): Promise<void> {
+  return save(path, "trace", encodeTrace(trace));
+}
+
+export function saveReport(path: string, html: string): Promise<void> {
+  return save(path, "report", [html]);
+}
+
+/** Written beside its place and moved there, so that no half file is ever found under the name. */
+async function save(
+  path: string,
+  what: Saved,
+  pieces: Iterable<Uint8Array | string>,
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.part`);
   try {
     const file = await open(temporary, "wx", 0o600);
     try {
-      for (const piece of encodeTrace(trace)) await file.writeFile(piece);
+      for (const piece of pieces) await file.writeFile(piece);
       await file.sync();
     } finally {
       await file.close();
@@ -40,7 +54,7 @@ export async function saveTrace(path: string, trace: AskTrace): Promise<void> {
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw notWritten(path, error);
+    throw notWritten(path, what, error);
   }
 }
 
@@ -61,11 +75,11 @@ export async function loadTrace(path: string): Promise<DecodedTrace> {
   return decodeTrace(bytes);
 }
 
-function notWritten(path: string, error: unknown): BlocksightError {
+function notWritten(path: string, what: Saved, error: unknown): BlocksightError {
   const isFull = codeOf(error) === "ENOSPC";
   return new BlocksightError(
     isFull ? "diskFull" : "unwritableFile",
-    `The trace cannot be saved as ${path}: ${reasonOf(error)}.`,
+    `The ${what} cannot be saved as ${path}: ${reasonOf(error)}.`,
     isFull
       ? "Free some space, or save it on another disk."
       : "Choose a path in a directory that exists and that you may write to.",

@@ -26,8 +26,8 @@ async function run(
   context: FakeContext = fakeContext({ workingDirectory: directory }),
 ): Promise<{ status: number; stdout: string; stderr: string }> {
   const commands = {
-    ask: askCommand(() => Promise.resolve(fakeParts(options))),
-    trace: traceCommand,
+    ask: askCommand(() => Promise.resolve(fakeParts(options)), report),
+    trace: traceCommand(report),
   };
   const status = await runCommandLine(commands, "1.2.3", args, context);
   return { status, stdout: context.stdout.text, stderr: context.stderr.text };
@@ -153,6 +153,21 @@ describe("a saved trace", () => {
     expect(stderr).toContain("there is no such file or directory");
   });
 
+  it("saves a report, at once and from a saved trace", async () => {
+    const { status } = await run(["ask", "--trace", "t.trace", "--html", "a.html", QUESTION]);
+    expect(status).toBe(0);
+    await run(["trace", "t.trace", "--html", "b.html"]);
+    for (const name of ["a.html", "b.html"]) {
+      expect(await readFile(join(directory, name), "utf8")).toBe(`<html>${QUESTION}</html>`);
+    }
+  });
+
+  it("refuses a report that could not be saved before it answers", async () => {
+    const { status, stdout, stderr } = await run(["ask", "--html", "no/such/a.html", QUESTION]);
+    expect([status, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain("The report cannot be saved");
+  });
+
   it("is shown up to where it was cut, with a notice", async () => {
     await run(["ask", "--trace", "t.trace", QUESTION]);
     const path = join(directory, "t.trace");
@@ -225,6 +240,9 @@ describe("a bug", () => {
 });
 
 /** Names and kinds of all fields: lists by their first item. */
+const report = ({ question }: { readonly question: string }): Promise<string> =>
+  Promise.resolve(`<html>${question}</html>`);
+
 function shapeOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.slice(0, 1).map(shapeOf);
   if (typeof value !== "object" || value === null) return value === null ? null : typeof value;

@@ -49,7 +49,7 @@ export function Header(props: {
           />
         )}
         <Select
-          label={t("Colour")}
+          label={t("Color")}
           value={state.measure}
           options={measures()}
           onChange={(measure) => dispatch({ t: "measure", measure })}
