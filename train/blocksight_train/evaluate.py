@@ -125,6 +125,7 @@ class Evaluation:
                 "answer": self.codec.decode(answers.ids[c]), "files": [[p, round(f, 6)] for p, f in ranked[:SHOWN_FILES]],
                 "pointed": [[list(x) for x in candidates] for candidates in (pointer.seen.get(c, []) if pointer else [])],
                 "ofFiles": len(ranked),
+                "facts": e.record.get("facts", []),
             }  # fmt: skip
 
 

@@ -60,6 +60,12 @@ def signature_exact(record: dict) -> float:
     return float(bool(match) and squeezed(match.group(1)) in squeezed(record["answer"]))
 
 
+def facts_given(record: dict) -> float:
+    """Share of the facts that the answer holds, each in one of its spellings."""
+    answer = record["answer"].lower()
+    return sum(any(spelling.lower() in answer for spelling in fact) for fact in record["facts"]) / len(record["facts"])
+
+
 def pointer_sweep(records: list[dict]) -> dict[str, float]:
     """Share of first citations whose choice would be gold, by weight; "focus": focus alone."""
     pointed = [r for r in records if r.get("pointed") and r["gold"]]
@@ -108,6 +114,7 @@ def main(args: argparse.Namespace) -> None:
             "citation right, where": ([k for k in one if k[1] == "where"], citation_right),
             "citation right, others with one gold file": ([k for k in one if k[1] != "where"], citation_right),
             "signature exact": ([k for k in with_gold if k[1] == "signature"], signature_exact),
+            "facts given, hand-written": ([k for k in with_gold if first[k].get("facts")], facts_given),
             "absent, said so": (absent, lambda r: float(bool(ABSENT.search(r["answer"])))),
             "present, called absent": (with_gold, lambda r: float(bool(ABSENT.search(r["answer"])))),
         }

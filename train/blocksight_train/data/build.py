@@ -58,6 +58,26 @@ class Builder:
         self.foreign += [p.d.name for p in rng.sample(tree.defs, min(60, len(tree.defs))) if len(p.d.name) > 6]
         self._keep(f"{name}@HEAD", tree.segments + others, thinned(asker.questions, self.sizes.questions, rng))
 
+    def hand(self, repo: str, path: Path) -> None:
+        """Questions written by hand (test/eval, questions/) over the newest tree, nothing taken out of it; the files asked for come first."""
+        asked = [json.loads(line) for line in path.read_text().splitlines()]
+        name, commit = asked[0]["repo"], asked[0]["commit"]
+        rng = random.Random(f"{self.seed} {name} hand")
+        texts = {p: t for p, t in git.tree(repo, commit, SOURCE).items() if t.strip()}
+        wanted = {f["path"] for entry in asked for f in entry["files"]}
+        tree = Tree(len(self.packs))
+        for file in sorted(texts, key=lambda p: (p not in wanted, bool(NOT_PLAIN.search(p)), rng.random())):
+            if file not in wanted and len(tree.segments) >= self.sizes.head:
+                break
+            tree.add(read_file(self.store, file, texts[file], rng, strip=False))
+        questions = []
+        for entry in asked:
+            places = [(tree.files[f["path"]], f["lines"][0] - 1) for f in entry["files"]]
+            gold = list(dict.fromkeys(file.segment_at(line) for file, line in places))
+            answer = [entry["answer"] + " ", {"cite": entry["files"][0]["path"]}]
+            questions.append(Question("hand", entry["question"], answer, gold, tree.pack, entry["language"], facts=entry["facts"]))
+        self._keep(f"{name}@hand", tree.segments, questions)
+
     def history(self, repo: str, name: str, held_out: bool) -> None:
         """Earlier trees: commit messages."""
         commits = git.commits(repo, SOURCE)
@@ -121,7 +141,10 @@ def main(args: argparse.Namespace) -> None:
     builder = Builder(codecs, args.seed, args)
     lines = [json.loads(line) for line in Path(args.manifest).read_text().splitlines() if line.strip()]
     started = time.time()
-    for line in lines:
+    for path in map(Path, args.hand):
+        name = json.loads(path.read_text().splitlines()[0])["repo"]
+        builder.hand(str(Path(args.mirror) / name.replace("/", "+") / "repo"), path)
+    for line in lines if not args.hand else []:
         if line["use"] != args.use:
             continue
         repo = str(Path(args.mirror) / line["repo"].replace("/", "+") / "repo")
@@ -161,6 +184,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--use", choices=("train", "dev", "test"), default="train")
     parser.add_argument("--held-out", action="store_true", help="ask in the held-out wordings")
     parser.add_argument("--trees-of", nargs="+", choices=("head", "history"), default=["head", "history"])
+    parser.add_argument("--hand", nargs="*", default=[], help="files of hand-written questions; then nothing else is made")
     parser.add_argument("--head", type=int, default=100, help="segments of the newest tree")
     parser.add_argument("--history", type=int, default=60, help="segments of an earlier tree")
     parser.add_argument("--trees", type=int, default=2, help="earlier trees of a repository")

@@ -23,6 +23,7 @@ class Question:
     pack: int
     language: str
     name: str = ""  # the definition that is asked about, for `teach` and for reports
+    facts: list[list[str]] = field(default_factory=list)  # what a right answer must hold, each in one of several spellings
 
     @property
     def record(self) -> dict[str, object]:
