@@ -14,16 +14,10 @@ OpTable make_table() {
   table.tier = "cpu";
   table.kernel_ids = [] {
     const std::string isa = K.isa;
-    return std::vector<std::pair<std::string, std::string>>{{"matmul", K.matmul_i8},
-                                                            {"matmulBf16", K.matmul_bf16},
-                                                            {"embed", "scalar"},
-                                                            {"rmsNorm", isa},
-                                                            {"rope", isa},
-                                                            {"siluMul", isa},
-                                                            {"add", isa},
-                                                            {"store", isa},
-                                                            {"select", isa},
-                                                            {"attend", isa}};
+    return std::vector<std::pair<std::string, std::string>>{
+        {"prefill", K.prefill}, {"decode", K.decode}, {"bf16", K.bf16}, {"embed", "scalar"},
+        {"rmsNorm", isa},       {"rope", isa},        {"siluMul", isa}, {"add", isa},
+        {"store", isa},         {"select", isa},      {"attend", isa}};
   };
   table.prepare = cpu::prepare;
   table.matmul = [](const MatmulArgs& args, ThreadPool& pool) { cpu::matmul(K, args, pool); };

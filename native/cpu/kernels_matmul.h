@@ -1,7 +1,7 @@
-// Products of quantised rows with panels. Part of kernels.cpp.
+// Products of activations with panels. Part of kernels.cpp.
 //
-// An output is a chain over groups of inputs in ascending order, y = fma(sx, sw * dot, y), where
-// dot is exact in 32 bits. So it depends neither on the tile nor on the instruction set.
+// An integer product is a chain over groups of inputs in ascending order, y = fma(sx, sw * dot, y),
+// where dot is exact in 32 bits. So it depends neither on the tile nor on the instruction set.
 #pragma once
 
 namespace {
@@ -9,106 +9,74 @@ namespace {
 using blocksight::cpu::Bf16Product;
 using blocksight::cpu::F32Product;
 using blocksight::cpu::Form;
-using blocksight::cpu::I8Matvec;
-using blocksight::cpu::I8Product;
+using blocksight::cpu::I16Product;
 using blocksight::cpu::kGroup;
+using blocksight::cpu::kMostActivation;
+using blocksight::cpu::kMostWeight;
 using blocksight::cpu::kPanel;
 using blocksight::cpu::kSub;
 using blocksight::cpu::kTileCols;
+using blocksight::cpu::Matvec;
 using blocksight::cpu::Panel;
-using blocksight::cpu::QuantizedRow;
+using blocksight::cpu::SplitRow;
 
-// vpdpbusd wants an unsigned operand: panels for it hold 128 more, which the sum of the row's bytes
-// takes back.
-#if defined(__AVX512F__) && !defined(BS_AMX)
-constexpr bool kUnsignedPanels = true;
-#else
-constexpr bool kUnsignedPanels = false;
-#endif
+// Sixteen values of a row from `at`, zeros beyond its end.
+BS_INLINE F32 load_within(const float* x, int64_t at, int64_t cols) {
+  if (at + kLanes <= cols) return load(x + at);
+  return at < cols ? load_first(x + at, static_cast<int>(cols - at)) : f32(0);
+}
 
-void quantize_row(const float* x, int64_t cols, int64_t padded, const QuantizedRow& out) {
-  for (int64_t begin = 0, g = 0; begin < padded; begin += kGroup, g++) {
+// Calls put(begin, end, scale, inverse) for each group: `most` times the scale is its largest
+// value.
+template <typename Put>
+BS_INLINE void for_groups(const float* x, int64_t cols, int64_t padded, int most, const Put& put) {
+  for (int64_t begin = 0; begin < padded; begin += kGroup) {
     const int64_t end = begin + kGroup < padded ? begin + kGroup : padded;
     F32 top = f32(0);
-    const auto at = [&](int64_t i) __attribute__((always_inline)) {
-      if (i + kLanes <= cols) return load(x + i);
-      return i < cols ? load_first(x + i, static_cast<int>(cols - i)) : f32(0);
-    };
-    for (int64_t i = begin; i < end; i += kLanes) top = max(abs(at(i)), top);
-    const float most = largest(top), scale = most / 127.0f;
-    const F32 inverse = f32(most > 0 ? 127.0f / most : 0.0f);
-    int32_t total = 0;
+    for (int64_t i = begin; i < end; i += kLanes) top = max(abs(load_within(x, i, cols)), top);
+    const float value = largest(top), steps = static_cast<float>(most);
+    put(begin, end, value / steps, f32(value > 0 ? steps / value : 0.0f));
+  }
+}
+
+void quantize_row(const float* x, int64_t cols, int64_t padded, int16_t* out, float* scale) {
+  for_groups(x, cols, padded, kMostActivation,
+             [&](int64_t begin, int64_t end, float of_group, F32 inverse) {
+               scale[begin / kGroup] = of_group;
+               for (int64_t i = begin; i < end; i += kLanes) {
+                 store_words(out + i, to_i32(load_within(x, i, cols) * inverse));
+               }
+             });
+}
+
+void split_row(const float* x, int64_t cols, int64_t padded, const SplitRow& out) {
+  // 127 * 256 + 127: both halves are signed bytes.
+  for_groups(x, cols, padded, 32639, [&](int64_t begin, int64_t end, float scale, F32 inverse) {
+    out.scale[begin / kGroup] = scale;
     for (int64_t sub = begin; sub < end; sub += kSub) {
-      const I32 a = to_i32(at(sub) * inverse), b = to_i32(at(sub + kLanes) * inverse);
-      auto* const to = reinterpret_cast<uint8_t*>(out.bytes) + sub / 64 * out.run_stride + sub % 64;
-      store_bytes(to, a);
-      store_bytes(to + kLanes, b);
-      const int32_t here = sum(a + b);
-      out.sub_sum[sub / kSub] = here;
-      total += here;
-    }
-    out.scale[g] = scale;
-    out.sum[g] = total;
-  }
-}
-
-// The group's common scale maps the largest value that its nibbles can stand for to 127.
-void expand_nibbles(const Panel& panel, int64_t begin, int64_t end, uint8_t* bytes, float* scale) {
-  const int subs = static_cast<int>((end - begin) / kSub);
-  const uint8_t* const data = panel.data + begin / kSub * 256;
-  const uint16_t* const d = panel.scale + begin / kSub * kPanel;
-  const uint16_t* const m = panel.minimum + begin / kSub * kPanel;
-  F32 most = f32(0);
-  for (int s = 0; s < subs; s++) {
-    const F32 low = load_f16(m + s * kPanel), high = fma(load_f16(d + s * kPanel), f32(15), low);
-    most = max(max(abs(low), abs(high)), most);
-  }
-  store(scale, most * f32(1.0f / 127.0f));
-  // 128 / (most / 127): seven bits of fraction. 0 / 0 where all is 0 becomes the second operand.
-  const F32 factor = min(f32(127.0f * 128.0f) / most, f32(3e38f));
-  for (int s = 0; s < subs; s++) {
-    const F32 ds = load_f16(d + s * kPanel) * factor, ms = load_f16(m + s * kPanel) * factor;
-    const RowWords times = spread_words(to_i32(ds));
-    const RowWords plus = spread_words(to_i32(ms) + i32(64));
-    for (int q = 0; q < 4; q++) {
-      const B64 both = load64(data + s * 256 + q * 64);
-      B64 low = scale_unsigned(low_nibbles(both), times, plus);
-      B64 high = scale_unsigned(high_nibbles(both), times, plus);
-      if (kUnsignedPanels) {
-        low = flip_sign_bit(low);
-        high = flip_sign_bit(high);
+      I32 total = i32(0);
+      for (int64_t i = sub; i < sub + kSub; i += kLanes) {
+        const I32 q = to_i32(load_within(x, i, cols) * inverse);
+        const I32 high = shift_right<8>(q + i32(128));
+        store_bytes(reinterpret_cast<uint8_t*>(out.high) + i, high);
+        store_bytes(reinterpret_cast<uint8_t*>(out.low) + i, q - shift_left<8>(high));
+        total = total + q;
       }
-      store64(bytes + s * 512 + q * 64, low);
-      store64(bytes + s * 512 + 256 + q * 64, high);
+      out.sub_sum[sub / kSub] = sum(total);
     }
-  }
+  });
 }
 
-void expand_bytes(const Panel& panel, int64_t begin, int64_t end, uint8_t* bytes, float* scale) {
-  const int subs = static_cast<int>((end - begin) / kSub);
-  const uint8_t* const data = panel.data + begin * kPanel;
-  const uint16_t* const d = panel.scale + begin / kSub * kPanel;
-  F32 most = f32(0);
-  for (int s = 0; s < subs; s++) most = max(load_f16(d + s * kPanel), most);
-  store(scale, most);
-  const F32 factor = min(f32(128.0f) / most, f32(3e38f));
-  for (int s = 0; s < subs; s++) {
-    const RowWords times = spread_words(to_i32(load_f16(d + s * kPanel) * factor));
-    for (int q = 0; q < 8; q++) {
-      B64 scaled = scale_signed(load64(data + s * 512 + q * 64), times);
-      if (kUnsignedPanels) scaled = flip_sign_bit(scaled);
-      store64(bytes + s * 512 + q * 64, scaled);
-    }
-  }
+// bf16 in the upper half of a lane, to nearest even.
+BS_INLINE I32 rounded_bf16(F32 x) {
+  const I32 bits = as_i32(x);
+  return bits + i32(0x7FFF) + (shift_right<16>(bits) & i32(1));
 }
 
-void expand_i8(const Panel& panel, int64_t begin, int64_t end, uint8_t* bytes, float* scale) {
-  for (int64_t at = begin; at < end; at += kGroup) {
-    const int64_t stop = at + kGroup < end ? at + kGroup : end;
-    uint8_t* const to = bytes + (at - begin) * kPanel;
-    if (panel.form == Form::nibble) expand_nibbles(panel, at, stop, to, scale);
-    if (panel.form == Form::byte) expand_bytes(panel, at, stop, to, scale);
-    scale += kPanel;
+void round_row(const float* x, int64_t cols, int64_t padded, uint16_t* out, int64_t run_stride) {
+  for (int64_t i = 0; i < padded; i += kLanes) {
+    store_words(reinterpret_cast<int16_t*>(out) + i / 32 * run_stride + i % 32,
+                shift_right<16>(rounded_bf16(load_within(x, i, cols))));
   }
 }
 
@@ -122,53 +90,97 @@ BS_INLINE F32 signed_byte(B64 x) {
   return to_f32(shift_right<24>(shift_left<24 - 8 * J>(as_i32(x))));
 }
 
-// Calls put(input, sixteen values) for inputs [begin, end).
+// Calls put(input, values, values of the next input) for 32 inputs of a stored panel, with its
+// scale d and minimum m.
+template <typename Put>
+BS_INLINE void nibble_values(const uint8_t* data, F32 d, F32 m, const Put& put) {
+  for (int q = 0; q < 4; q++) {
+    const B64 both = load64(data + q * 64);
+    const B64 low = low_nibbles(both), high = high_nibbles(both);
+    put(4 * q, fma(unsigned_byte<0>(low), d, m), fma(unsigned_byte<1>(low), d, m));
+    put(4 * q + 2, fma(unsigned_byte<2>(low), d, m), fma(unsigned_byte<3>(low), d, m));
+    put(4 * q + 16, fma(unsigned_byte<0>(high), d, m), fma(unsigned_byte<1>(high), d, m));
+    put(4 * q + 18, fma(unsigned_byte<2>(high), d, m), fma(unsigned_byte<3>(high), d, m));
+  }
+}
+template <typename Put>
+BS_INLINE void byte_values(const uint8_t* data, F32 d, const Put& put) {
+  for (int q = 0; q < 8; q++) {
+    const B64 all = load64(data + q * 64);
+    put(4 * q, signed_byte<0>(all) * d, signed_byte<1>(all) * d);
+    put(4 * q + 2, signed_byte<2>(all) * d, signed_byte<3>(all) * d);
+  }
+}
+
+// Groups of up to 128 inputs: a common scale maps the largest value that the stored numbers can
+// stand for to kMostWeight.
+void expand_i16(const Panel& panel, int64_t begin, int64_t end, int16_t* out, float* scale) {
+  const bool nibbles = panel.form == Form::nibble;
+  for (int64_t at = begin; at < end; at += kGroup, scale += kPanel) {
+    const int64_t stop = at + kGroup < end ? at + kGroup : end;
+    F32 most = f32(0);
+    for (int64_t sub = at / kSub; sub < stop / kSub; sub++) {
+      const F32 d = load_f16(panel.scale + sub * kPanel);
+      if (nibbles) {
+        const F32 low = load_f16(panel.minimum + sub * kPanel), high = fma(d, f32(15), low);
+        most = max(max(abs(low), abs(high)), most);
+      } else {
+        most = max(d * f32(127), most);
+      }
+    }
+    store(scale, most * f32(1.0f / kMostWeight));
+    // Where all is zero the factor is anything finite.
+    const F32 factor = min(f32(kMostWeight) / most, f32(3e38f));
+    for (int64_t sub = at / kSub; sub < stop / kSub; sub++) {
+      int16_t* const to = out + (sub * kSub - begin) * kPanel;
+      const auto put = [&](int k, F32 even, F32 odd) __attribute__((always_inline)) {
+        const I32 pair = (to_i32(even) & i32(0xFFFF)) | shift_left<16>(to_i32(odd));
+        store(reinterpret_cast<int32_t*>(to + k * kPanel), pair);
+      };
+      const F32 d = load_f16(panel.scale + sub * kPanel) * factor;
+      if (nibbles) {
+        const F32 m = load_f16(panel.minimum + sub * kPanel) * factor;
+        nibble_values(panel.data + sub * 256, d, m, put);
+      } else {
+        byte_values(panel.data + sub * 512, d, put);
+      }
+    }
+  }
+}
+
+// Calls put(input - begin, values, values of the next input) for inputs [begin, end).
 template <typename Put>
 BS_INLINE void expand_values(const Panel& panel, int64_t begin, int64_t end, const Put& put) {
   for (int64_t sub = begin / kSub; sub < end / kSub; sub++) {
+    const int64_t first = sub * kSub - begin;
+    const auto put_here = [&](int64_t k, F32 even, F32 odd)
+                              __attribute__((always_inline)) { put(first + k, even, odd); };
     if (panel.form == Form::nibble) {
-      const F32 d = load_f16(panel.scale + sub * kPanel),
-                m = load_f16(panel.minimum + sub * kPanel);
-      for (int q = 0; q < 4; q++) {
-        const B64 both = load64(panel.data + sub * 256 + q * 64);
-        const B64 low = low_nibbles(both), high = high_nibbles(both);
-        const int64_t k = sub * kSub + 4 * q;
-        put(k, fma(unsigned_byte<0>(low), d, m));
-        put(k + 1, fma(unsigned_byte<1>(low), d, m));
-        put(k + 2, fma(unsigned_byte<2>(low), d, m));
-        put(k + 3, fma(unsigned_byte<3>(low), d, m));
-        put(k + 16, fma(unsigned_byte<0>(high), d, m));
-        put(k + 17, fma(unsigned_byte<1>(high), d, m));
-        put(k + 18, fma(unsigned_byte<2>(high), d, m));
-        put(k + 19, fma(unsigned_byte<3>(high), d, m));
-      }
+      nibble_values(panel.data + sub * 256, load_f16(panel.scale + sub * kPanel),
+                    load_f16(panel.minimum + sub * kPanel), put_here);
     } else if (panel.form == Form::byte) {
-      const F32 d = load_f16(panel.scale + sub * kPanel);
-      for (int q = 0; q < 8; q++) {
-        const B64 all = load64(panel.data + sub * 512 + q * 64);
-        const int64_t k = sub * kSub + 4 * q;
-        put(k, signed_byte<0>(all) * d);
-        put(k + 1, signed_byte<1>(all) * d);
-        put(k + 2, signed_byte<2>(all) * d);
-        put(k + 3, signed_byte<3>(all) * d);
-      }
+      byte_values(panel.data + sub * 512, load_f16(panel.scale + sub * kPanel), put_here);
     } else if (panel.form == Form::half) {
-      for (int64_t k = sub * kSub; k < (sub + 1) * kSub; k += 2) {
-        const I32 two = as_i32(load64(panel.data + k * 32));
-        put(k, as_f32(shift_left<16>(two)));
-        put(k + 1, as_f32(two & i32(static_cast<int32_t>(0xFFFF0000u))));
+      for (int64_t k = 0; k < kSub; k += 2) {
+        const I32 two = as_i32(load64(panel.data + (sub * kSub + k) * 32));
+        put_here(k, as_f32(shift_left<16>(two)),
+                 as_f32(two & i32(static_cast<int32_t>(0xFFFF0000u))));
       }
     } else {
-      const auto* const from = reinterpret_cast<const float*>(panel.data);
-      for (int64_t k = sub * kSub; k < (sub + 1) * kSub; k++) put(k, load(from + k * kPanel));
+      const float* const from = reinterpret_cast<const float*>(panel.data) + sub * kSub * kPanel;
+      for (int64_t k = 0; k < kSub; k += 2) {
+        put_here(k, load(from + k * kPanel), load(from + (k + 1) * kPanel));
+      }
     }
   }
 }
 
 void expand_f32(const Panel& panel, int64_t begin, int64_t end, float* out) {
-  expand_values(panel, begin, end, [&](int64_t k, F32 v) __attribute__((always_inline)) {
-    store(out + (k - begin) * kPanel, v);
-  });
+  expand_values(panel, begin, end,
+                [&](int64_t k, F32 even, F32 odd) __attribute__((always_inline)) {
+                  store(out + k * kPanel, even);
+                  store(out + (k + 1) * kPanel, odd);
+                });
 }
 
 void expand_bf16(const Panel& panel, int64_t begin, int64_t end, uint16_t* out) {
@@ -176,63 +188,13 @@ void expand_bf16(const Panel& panel, int64_t begin, int64_t end, uint16_t* out) 
     memcpy(out, panel.data + begin * 32, static_cast<size_t>(end - begin) * 32);
     return;
   }
-  expand_values(panel, begin, end, [&](int64_t k, F32 v) __attribute__((always_inline)) {
-    // Nearest even; sixteen values go to every second place of their pair.
-    const I32 bits = as_i32(v);
-    const I32 odd = shift_right<16>(bits) & i32(1);
-    alignas(64) int32_t rounded[kLanes];
-    store(rounded, shift_right<16>(bits + i32(0x7FFF) + odd));
-    uint16_t* const to = out + (k - begin) / 2 * 32 + (k & 1);
-    for (int r = 0; r < kLanes; r++) to[2 * r] = static_cast<uint16_t>(rounded[r]);
-  });
+  expand_values(panel, begin, end,
+                [&](int64_t k, F32 even, F32 odd) __attribute__((always_inline)) {
+                  const I32 upper = rounded_bf16(odd) & i32(static_cast<int32_t>(0xFFFF0000u));
+                  const I32 lower = shift_right<16>(rounded_bf16(even)) & i32(0xFFFF);
+                  store(reinterpret_cast<int32_t*>(out + k * kPanel), upper | lower);
+                });
 }
-
-// Dots of R int8 rows with P panels over `steps` times four inputs. Panels are unsigned (128 more)
-// or signed; acc comes in with whatever takes the 128 back.
-template <bool Unsigned, int R, int P>
-BS_INLINE void dots(const int8_t* x, int64_t x_stride, const uint8_t* const* w, int64_t steps,
-                    I32 (&acc)[R][P]) {
-  for (int64_t s = 0; s < steps; s++) {
-#ifdef __AVX512F__
-    B64 panel[P];
-#pragma GCC unroll 4
-    for (int p = 0; p < P; p++) {
-      panel[p] = load64(w[p] + s * 64);
-      if (!Unsigned) panel[p] = flip_sign_bit(panel[p]);
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < R; r++) {
-      const B64 a = broadcast4(x + r * x_stride + s * 4);
-#pragma GCC unroll 4
-      for (int p = 0; p < P; p++) acc[r][p] = dot_unsigned(acc[r][p], panel[p], a);
-    }
-#else
-    // |w| times x with w's sign: no pair exceeds 127 * 127 * 2, so 16 bits do not saturate.
-    const __m256i ones = _mm256_set1_epi16(1);
-#pragma GCC unroll 4
-    for (int p = 0; p < P; p++) {
-      B64 panel = load64(w[p] + s * 64);
-      if (Unsigned) panel = flip_sign_bit(panel);
-      const __m256i abs_a = _mm256_abs_epi8(panel.a), abs_b = _mm256_abs_epi8(panel.b);
-#pragma GCC unroll 16
-      for (int r = 0; r < R; r++) {
-        const __m256i a = broadcast4(x + r * x_stride + s * 4).a;
-        const __m256i one = _mm256_maddubs_epi16(abs_a, _mm256_sign_epi8(a, panel.a));
-        const __m256i two = _mm256_maddubs_epi16(abs_b, _mm256_sign_epi8(a, panel.b));
-        acc[r][p].a = _mm256_add_epi32(acc[r][p].a, _mm256_madd_epi16(one, ones));
-        acc[r][p].b = _mm256_add_epi32(acc[r][p].b, _mm256_madd_epi16(two, ones));
-      }
-    }
-#endif
-  }
-}
-
-// What dots() must start from so that it ends at the signed dot product.
-#ifdef __AVX512F__
-BS_INLINE I32 dots_start(int32_t x_sum) { return i32(-128 * x_sum); }
-#else
-BS_INLINE I32 dots_start(int32_t) { return i32(0); }
-#endif
 
 #ifdef __AVX512F__
 constexpr int kRowTile = 12, kPanelTile = 2;
@@ -240,38 +202,51 @@ constexpr int kRowTile = 12, kPanelTile = 2;
 constexpr int kRowTile = 4, kPanelTile = 1;
 #endif
 
-#ifndef BS_AMX
+// Adds the dots of R rows with P panels over `inputs` to acc.
 template <int R, int P>
-BS_INLINE void i8_tile(const I8Product& a, int64_t row, int first) {
-  float* const y = a.y + row * a.y_stride + first * kPanel;
-  const int cols = a.cols - first * static_cast<int>(kPanel);
-  F32 total[R][P];
-  for (int r = 0; r < R; r++) {
-    for (int p = 0; p < P; p++) {
-      const int n = cols - p * static_cast<int>(kPanel);
-      total[r][p] = f32(0);
-      if (!a.accumulate || n <= 0) continue;
-      const float* const from = y + r * a.y_stride + p * kPanel;
-      total[r][p] = n >= kLanes ? load(from) : load_first(from, n);
+BS_INLINE void dots_i16(const int16_t* x, int64_t x_stride, const int16_t* const* w, int64_t inputs,
+                        I32 (&acc)[R][P]) {
+  for (int64_t k = 0; k < inputs; k += 2) {
+    B64 panel[P];
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) panel[p] = load64(w[p] + k * kPanel);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; r++) {
+      const B64 pair = broadcast4(x + r * x_stride + k);
+#pragma GCC unroll 4
+      for (int p = 0; p < P; p++) acc[r][p] = dot_pairs(acc[r][p], panel[p], pair);
     }
   }
+}
+
+template <int R, int P>
+BS_INLINE void i16_tile(const I16Product& a, int64_t row, int first) {
+  float* const y = a.y + row * a.y_stride + first * kPanel;
+  const int cols = a.cols - first * static_cast<int>(kPanel);
+  const auto count = [&](int p) {
+    const int n = cols - p * static_cast<int>(kPanel);
+    return n < kLanes ? n : kLanes;
+  };
+  // Results so far wait in memory: registers are for the dots.
   alignas(64) float kept[R][P][kLanes];
   for (int r = 0; r < R; r++) {
-    for (int p = 0; p < P; p++) store(kept[r][p], total[r][p]);
+    for (int p = 0; p < P; p++) {
+      const bool is_there = a.accumulate && count(p) > 0;
+      const float* const from = y + r * a.y_stride + p * kPanel;
+      store(kept[r][p], is_there ? load_first(from, count(p)) : f32(0));
+    }
   }
   for (int64_t begin = 0, g = 0; begin < a.depth; begin += kGroup, g++) {
     const int64_t inputs = a.depth - begin < kGroup ? a.depth - begin : kGroup;
     I32 acc[R][P];
-    const uint8_t* w[P];
+    const int16_t* w[P];
 #pragma GCC unroll 16
     for (int r = 0; r < R; r++) {
 #pragma GCC unroll 4
-      for (int p = 0; p < P; p++) {
-        acc[r][p] = dots_start(a.x_sum[(row + r) * a.group_stride + g]);
-      }
+      for (int p = 0; p < P; p++) acc[r][p] = i32(0);
     }
     for (int p = 0; p < P; p++) w[p] = a.w[first + p] + begin * kPanel;
-    dots<kUnsignedPanels, R, P>(a.x + row * a.x_stride + begin, a.x_stride, w, inputs / 4, acc);
+    dots_i16<R, P>(a.x + row * a.x_stride + begin, a.x_stride, w, inputs, acc);
 #pragma GCC unroll 4
     for (int p = 0; p < P; p++) {
       const F32 w_scale = load(a.w_scale[first + p] + g * kPanel);
@@ -284,29 +259,22 @@ BS_INLINE void i8_tile(const I8Product& a, int64_t row, int first) {
   }
   for (int r = 0; r < R; r++) {
     for (int p = 0; p < P; p++) {
-      const int n = cols - p * static_cast<int>(kPanel);
-      float* const to = y + r * a.y_stride + p * kPanel;
-      if (n >= kLanes) {
-        store(to, load(kept[r][p]));
-      } else if (n > 0) {
-        store_first(to, n, load(kept[r][p]));
-      }
+      if (count(p) > 0) store_first(y + r * a.y_stride + p * kPanel, count(p), load(kept[r][p]));
     }
   }
 }
 
 template <int R>
-void i8_rows(const I8Product& a, int64_t row) {
-  for (int p = 0; p * kPanel < a.cols; p += kPanelTile) i8_tile<R, kPanelTile>(a, row, p);
+void i16_rows(const I16Product& a, int64_t row) {
+  for (int p = 0; p * kPanel < a.cols; p += kPanelTile) i16_tile<R, kPanelTile>(a, row, p);
 }
 
-void i8_product(const I8Product& a) {
+void i16_product(const I16Product& a) {
   int64_t row = 0;
-  for (; row + kRowTile <= a.rows; row += kRowTile) i8_rows<kRowTile>(a, row);
-  for (; row + 4 <= a.rows && kRowTile > 4; row += 4) i8_rows<4>(a, row);
-  for (; row < a.rows; row++) i8_rows<1>(a, row);
+  for (; row + kRowTile <= a.rows; row += kRowTile) i16_rows<kRowTile>(a, row);
+  for (; row + 4 <= a.rows && kRowTile > 4; row += 4) i16_rows<4>(a, row);
+  for (; row < a.rows; row++) i16_rows<1>(a, row);
 }
-#endif
 
 template <int R, int P>
 BS_INLINE void f32_tile(const F32Product& a, int64_t row, int first) {
@@ -357,59 +325,99 @@ void f32_product(const F32Product& a) {
   for (; row < a.rows; row++) f32_rows<1>(a, row);
 }
 
+// acc + Σ4 w[i] x[i] of signed bytes; AVX-512's instruction wants one side unsigned, so w carries
+// 128 more there, which `taken_back` undoes.
+BS_INLINE I32 dot_signed(I32 acc, B64 w, B64 x) {
+#ifdef __AVX512F__
+  return dot_unsigned(acc, flip_sign_bit(w), x);
+#else
+  const __m256i ones = _mm256_set1_epi16(1);
+  const auto half = [&](__m256i of_w, __m256i of_x) __attribute__((always_inline)) {
+    // |x| times w with x's sign, as x may be -128: no pair exceeds 128 * 127 * 2, so 16 bits do not
+    // saturate.
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(of_x), _mm256_sign_epi8(of_w, of_x));
+    return _mm256_madd_epi16(pairs, ones);
+  };
+  return acc + I32{half(w.a, x.a), half(w.b, x.b)};
+#endif
+}
+#ifdef __AVX512F__
+BS_INLINE I32 taken_back(int32_t x_sum) { return i32(-128 * x_sum); }
+#else
+BS_INLINE I32 taken_back(int32_t) { return i32(0); }
+#endif
+// The same for nibbles, which no instruction set can saturate with.
+BS_INLINE I32 dot_nibbles(I32 acc, B64 w, B64 x) {
+#ifdef __AVX512F__
+  return dot_unsigned(acc, w, x);
+#else
+  const __m256i ones = _mm256_set1_epi16(1);
+  return acc + I32{_mm256_madd_epi16(_mm256_maddubs_epi16(w.a, x.a), ones),
+                   _mm256_madd_epi16(_mm256_maddubs_epi16(w.b, x.b), ones)};
+#endif
+}
+
 // One panel against R rows, straight from what is stored; bound by memory where R is small.
 template <int R>
-BS_INLINE void matvec_rows(const I8Matvec& a, int64_t row) {
-  const int8_t* const x = a.x + row * a.x_stride;
+BS_INLINE void matvec_rows(const Matvec& a, int64_t row) {
   F32 total[R];
 #pragma GCC unroll 4
   for (int r = 0; r < R; r++) total[r] = f32(0);
+  const bool nibbles = a.panel.form == Form::nibble;
   for (int64_t sub = 0; sub < a.depth / kSub; sub++) {
-    I32 acc[R];
-    if (a.panel.form == Form::nibble) {
+    I32 high[R], low[R];
+    const int64_t at = row * a.x_stride + sub * kSub;
+    if (nibbles) {
 #pragma GCC unroll 4
-      for (int r = 0; r < R; r++) acc[r] = i32(0);
+      for (int r = 0; r < R; r++) high[r] = low[r] = i32(0);
 #pragma GCC unroll 4
       for (int q = 0; q < 4; q++) {
         const B64 both = load64(a.panel.data + sub * 256 + q * 64);
-        const B64 low = low_nibbles(both), high = high_nibbles(both);
+        const B64 w[2] = {low_nibbles(both), high_nibbles(both)};
 #pragma GCC unroll 4
         for (int r = 0; r < R; r++) {
-          const int8_t* const at = x + r * a.x_stride + sub * kSub + 4 * q;
-          acc[r] = dot_unsigned(acc[r], low, broadcast4(at));
-          acc[r] = dot_unsigned(acc[r], high, broadcast4(at + 16));
+#pragma GCC unroll 2
+          for (int h = 0; h < 2; h++) {
+            const int64_t x = at + r * a.x_stride + 4 * q + 16 * h;
+            high[r] = dot_nibbles(high[r], w[h], broadcast4(a.high + x));
+            low[r] = dot_nibbles(low[r], w[h], broadcast4(a.low + x));
+          }
         }
       }
-      const F32 d = load_f16(a.panel.scale + sub * kPanel);
-      const F32 m = load_f16(a.panel.minimum + sub * kPanel);
-#pragma GCC unroll 4
-      for (int r = 0; r < R; r++) {
-        const F32 scale = f32(a.x_scale[(row + r) * a.group_stride + sub * kSub / kGroup]);
-        total[r] = fma(scale, to_f32(acc[r]) * d, total[r]);
-        const float ones = static_cast<float>(a.x_sub_sum[(row + r) * a.sub_stride + sub]);
-        total[r] = fma(scale * f32(ones), m, total[r]);
-      }
     } else {
-      I32 parts[R][1];
-      const uint8_t* const w[1] = {a.panel.data + sub * 512};
 #pragma GCC unroll 4
       for (int r = 0; r < R; r++) {
-        parts[r][0] = dots_start(a.x_sub_sum[(row + r) * a.sub_stride + sub]);
+        // 256 high + low loses 128 times its sum; all of it is taken from low.
+        high[r] = i32(0);
+        low[r] = taken_back(a.x_sub_sum[(row + r) * a.sub_stride + sub]);
       }
-      dots<false, R, 1>(x + sub * kSub, a.x_stride, w, kSub / 4, parts);
-      const F32 d = load_f16(a.panel.scale + sub * kPanel);
+#pragma GCC unroll 8
+      for (int q = 0; q < 8; q++) {
+        const B64 w = load64(a.panel.data + sub * 512 + q * 64);
 #pragma GCC unroll 4
-      for (int r = 0; r < R; r++) {
-        const F32 scale = f32(a.x_scale[(row + r) * a.group_stride + sub * kSub / kGroup]);
-        total[r] = fma(scale, to_f32(parts[r][0]) * d, total[r]);
+        for (int r = 0; r < R; r++) {
+          const int64_t x = at + r * a.x_stride + 4 * q;
+          high[r] = dot_signed(high[r], w, broadcast4(a.high + x));
+          low[r] = dot_signed(low[r], w, broadcast4(a.low + x));
+        }
       }
+    }
+    const F32 d = load_f16(a.panel.scale + sub * kPanel);
+    const F32 m = nibbles ? load_f16(a.panel.minimum + sub * kPanel) : f32(0);
+#pragma GCC unroll 4
+    for (int r = 0; r < R; r++) {
+      const F32 scale = f32(a.x_scale[(row + r) * a.group_stride + sub * kSub / kGroup]);
+      total[r] = fma(scale, to_f32(shift_left<8>(high[r]) + low[r]) * d, total[r]);
+      if (!nibbles) continue;
+      const auto ones = static_cast<float>(a.x_sub_sum[(row + r) * a.sub_stride + sub]);
+      total[r] = fma(scale * f32(ones), m, total[r]);
     }
   }
 #pragma GCC unroll 4
   for (int r = 0; r < R; r++) store_first(a.y + (row + r) * a.y_stride, a.cols, total[r]);
 }
 
-void i8_matvec(const I8Matvec& a) {
+void matvec(const Matvec& a) {
   int64_t row = 0;
   for (; row + 4 <= a.rows; row += 4) matvec_rows<4>(a, row);
   for (; row + 2 <= a.rows; row += 2) matvec_rows<2>(a, row);
@@ -417,7 +425,7 @@ void i8_matvec(const I8Matvec& a) {
 }
 
 #ifndef BS_AMX
-constexpr bool kHasBf16 = false, kInTiles = false;
+constexpr bool kHasTiles = false;
 void bf16_product(const Bf16Product&) {}
 #endif
 

@@ -13,10 +13,43 @@ constexpr int kTokens = 128;
 constexpr int kTokenTiles = kTokens / kLanes;
 constexpr float kNever = -__builtin_inff();
 
+#ifdef __AVX512F__
+constexpr bool kKeysUnsigned = true;
+BS_INLINE I32 dot_keys(I32 acc, B64 key, B64 x) { return dot_unsigned(acc, key, x); }
+#else
+constexpr bool kKeysUnsigned = false;
+BS_INLINE I32 dot_keys(I32 acc, B64 key, B64 x) { return dot_signed(acc, key, x); }
+#endif
+
 BS_INLINE int most_visible(const int* visible, int rows) {
   int most = 0;
   for (int r = 0; r < rows; r++) most = visible[r] > most ? visible[r] : most;
   return most;
+}
+
+// Dots of R int8 queries with P panels of sixteen keys, which hold 128 more.
+template <int R, int P>
+BS_INLINE void key_dots(const int8_t* q, int64_t width, const int32_t* q_sum,
+                        const uint8_t* const* keys, I32 (&acc)[R][P]) {
+#pragma GCC unroll 16
+  for (int r = 0; r < R; r++) {
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) acc[r][p] = taken_back(q_sum[r]);
+  }
+  for (int64_t s = 0; s < width / 4; s++) {
+    B64 key[P];
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) {
+      key[p] = load64(keys[p] + s * 64);
+      if (!kKeysUnsigned) key[p] = flip_sign_bit(key[p]);
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; r++) {
+      const B64 x = broadcast4(q + r * width + s * 4);
+#pragma GCC unroll 4
+      for (int p = 0; p < P; p++) acc[r][p] = dot_keys(acc[r][p], key[p], x);
+    }
+  }
 }
 
 // Calls put(row, tile, dots times key_scale) for the token tiles that any of R rows sees.
@@ -27,12 +60,7 @@ BS_INLINE void score_tiles(const uint8_t* keys, const float* key_scale, int64_t 
     I32 acc[R][kPanelTile];
     const uint8_t* panels[kPanelTile];
     for (int p = 0; p < kPanelTile; p++) panels[p] = keys + (tile + p) * width * kLanes;
-#pragma GCC unroll 16
-    for (int r = 0; r < R; r++) {
-#pragma GCC unroll 4
-      for (int p = 0; p < kPanelTile; p++) acc[r][p] = dots_start(q_sum[r]);
-    }
-    dots<true, R, kPanelTile>(q, width, panels, width / 4, acc);
+    key_dots<R, kPanelTile>(q, width, q_sum, panels, acc);
 #pragma GCC unroll 4
     for (int p = 0; p < kPanelTile; p++) {
       const F32 scale = load(key_scale + (tile + p) * kLanes);
@@ -197,6 +225,39 @@ BS_INLINE void weigh_columns(const KvBlock& block, const AttendState& state, int
   }
 }
 
+// Scores of `rows` rows [128 each] become unsigned weights [128 each] and factors of the fold.
+BS_INLINE void weigh_tokens(const KvBlock& block, const int* visible, const AttendState& state,
+                            int64_t row, int rows, float* scores, uint8_t* weights, Fold* folds) {
+  for (int r = 0; r < rows; r++, scores += kTokens, weights += kTokens) {
+    const int sees = visible[row + r];
+    if (!sees) {
+      memset(weights, 0, kTokens);
+      folds[r] = {1, -1};
+      continue;
+    }
+    float block_largest, block_sum;
+    soften(scores, sees, &block_largest, &block_sum);
+    // A token's own scale goes into its weight; what is left has one scale a block.
+    const int tiles = (sees + kLanes - 1) / kLanes;
+    F32 top = f32(0);
+    for (int t = 0; t < tiles; t++) {
+      const F32 scale =
+          first_lanes(sees - t * kLanes, load(block.value_scale + t * kLanes), f32(0));
+      const F32 w = load(scores + t * kLanes) * scale;
+      store(scores + t * kLanes, w);
+      top = max(w, top);
+    }
+    const float most_weight = largest(top);
+    const F32 inverse = f32(most_weight > 0 ? 255.0f / most_weight : 0.0f);
+    for (int t = 0; t < tiles; t++) {
+      store_bytes(weights + t * kLanes, to_i32(load(scores + t * kLanes) * inverse));
+    }
+    memset(weights + tiles * kLanes, 0, static_cast<size_t>(kTokenTiles - tiles) * kLanes);
+    folds[r] = fold(state, row + r, block_largest, block_sum);
+    folds[r].block *= most_weight / 255.0f;
+  }
+}
+
 template <int R>
 void attend_rows_i8(const KvBlock& block, const int* visible, const AttendState& state,
                     int64_t row) {
@@ -210,36 +271,7 @@ void attend_rows_i8(const KvBlock& block, const int* visible, const AttendState&
                  [&](int r, int tile, F32 score) __attribute__((always_inline)) {
                    store(scores[r] + tile * kLanes, score * f32(state.q_scale[row + r]));
                  });
-  for (int r = 0; r < R; r++) {
-    const int sees = visible[row + r];
-    if (!sees) {
-      memset(weights[r], 0, kTokens);
-      folds[r] = {1, -1};
-      continue;
-    }
-    float block_largest, block_sum;
-    soften(scores[r], sees, &block_largest, &block_sum);
-    // A token's own scale goes into its weight; what is left has one scale a block.
-    const int tiles = (sees + kLanes - 1) / kLanes;
-    F32 top = f32(0);
-    for (int t = 0; t < tiles; t++) {
-      const F32 scale =
-          first_lanes(sees - t * kLanes, load(block.value_scale + t * kLanes), f32(0));
-      const F32 w = load(scores[r] + t * kLanes) * scale;
-      store(scores[r] + t * kLanes, w);
-      top = max(w, top);
-    }
-    const float most_weight = largest(top);
-    const F32 inverse = f32(most_weight > 0 ? 255.0f / most_weight : 0.0f);
-    for (int t = 0; t < tiles; t++) {
-      store_bytes(weights[r] + t * kLanes, to_i32(load(scores[r] + t * kLanes) * inverse));
-    }
-    if (tiles < kTokenTiles) {
-      memset(weights[r] + tiles * kLanes, 0, static_cast<size_t>(kTokenTiles - tiles) * kLanes);
-    }
-    folds[r] = fold(state, row + r, block_largest, block_sum);
-    folds[r].block *= most_weight / 255.0f;
-  }
+  weigh_tokens(block, visible, state, row, R, scores[0], weights[0], folds);
   const int64_t steps = (most + 3) / 4;
   int64_t column = 0;
   for (; column + kPanelTile * kLanes <= state.width; column += kPanelTile * kLanes) {
@@ -250,8 +282,83 @@ void attend_rows_i8(const KvBlock& block, const int* visible, const AttendState&
   }
 }
 
+#ifdef BS_AMX
+// Sixteen rows on tiles, whose dots are the same; rows beyond the last are computed and left alone.
+void attend_tiles_i8(const KvBlock& block, const int* visible, const AttendState& state,
+                     int64_t row) {
+  const int rows = static_cast<int>(state.rows - row < kTileRows ? state.rows - row : kTileRows);
+  const int most = most_visible(visible + row, rows);
+  if (!most) return;
+  alignas(64) int32_t dots[kTileRows][kTokens];
+  alignas(64) float scores[kTileRows][kTokens];
+  alignas(64) uint8_t weights[kTileRows][kTokens] = {};
+  Fold folds[kTileRows];
+  const auto* const keys = static_cast<const uint8_t*>(block.keys);
+  const auto* const values = static_cast<const uint8_t*>(block.values);
+  const int8_t* const q = state.q + row * state.width;
+  const int64_t width = state.width;
+  for (int t = 0; t * kLanes < most; t += 2) {
+    _tile_zero(0);
+    _tile_zero(1);
+    for (int64_t e = 0; e < width; e += kTileBytes) {
+      _tile_loadd(4, q + e, width);
+      _tile_loadd(6, keys + (t * width + e) * kLanes, 64);
+      _tile_loadd(7, keys + ((t + 1) * width + e) * kLanes, 64);
+      _tile_dpbsud(0, 4, 6);
+      _tile_dpbsud(1, 4, 7);
+    }
+    _tile_stored(0, &dots[0][t * kLanes], sizeof dots[0]);
+    _tile_stored(1, &dots[0][(t + 1) * kLanes], sizeof dots[0]);
+  }
+  for (int r = 0; r < rows; r++) {
+    const I32 start = taken_back(state.q_sum[row + r]);
+    const F32 q_scale = f32(state.q_scale[row + r]);
+    for (int t = 0; t * kLanes < most; t++) {
+      const F32 dot = to_f32(load(&dots[r][t * kLanes]) + start);
+      store(&scores[r][t * kLanes], dot * load(block.key_scale + t * kLanes) * q_scale);
+    }
+  }
+  weigh_tokens(block, visible, state, row, rows, scores[0], weights[0], folds);
+  // Two columns of tiles at a time, one pair behind the tiles: what they store is read later.
+  alignas(64) int32_t parts[2][2][kTileRows][kLanes];
+  const auto fold_in = [&](int64_t column) {
+    for (int p = 0; p < 2; p++) {
+      for (int r = 0; r < rows; r++) {
+        if (folds[r].block < 0) continue;
+        float* const out = state.out + (row + r) * width + column + p * kLanes;
+        const F32 part = to_f32(load(parts[column / 32 & 1][p][r]));
+        store(out, fma(part, f32(folds[r].block), load(out) * f32(folds[r].old)));
+      }
+    }
+  };
+  for (int64_t column = 0; column < width; column += 32) {
+    _tile_zero(2);
+    _tile_zero(3);
+    for (int t = 0; t < most; t += static_cast<int>(kTileBytes)) {
+      const uint8_t* const from = values + t * width + column * 4;
+      _tile_loadd(5, &weights[0][t], kTokens);
+      _tile_loadd(6, from, width * 4);
+      _tile_loadd(7, from + 64, width * 4);
+      _tile_dpbusd(2, 5, 6);
+      _tile_dpbusd(3, 5, 7);
+    }
+    _tile_stored(2, parts[column / 32 & 1][0], 64);
+    _tile_stored(3, parts[column / 32 & 1][1], 64);
+    if (column) fold_in(column - 32);
+  }
+  fold_in(width - 32);
+}
+#endif
+
 void attend_i8(const KvBlock& block, const int* visible, const AttendState& state) {
   int64_t row = 0;
+#ifdef BS_AMX
+  if (state.width % kTileBytes == 0 && state.rows > 6) {
+    const Tiles tiles;
+    for (; row < state.rows; row += kTileRows) attend_tiles_i8(block, visible, state, row);
+    return;
+  }
+#endif
   for (; row + kRowTile <= state.rows; row += kRowTile) {
     attend_rows_i8<kRowTile>(block, visible, state, row);
   }

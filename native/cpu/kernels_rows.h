@@ -63,17 +63,6 @@ void exp2_all(const float* x, int64_t count, float* out) {
   }
 }
 
-// Round to nearest even, as vcvtneps2bf16 does for normal numbers.
-BS_INLINE uint16_t bf16_of(float x) {
-  uint32_t bits;
-  memcpy(&bits, &x, 4);
-  return static_cast<uint16_t>((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
-}
-
-void to_bf16(const float* x, int64_t count, uint16_t* y) {
-  for (int64_t i = 0; i < count; i++) y[i] = bf16_of(x[i]);
-}
-
 // What stays in float runs 16 lanes wide through every stage, short strides inside a vector.
 void hadamard(float* x, int64_t width) {
   const int64_t run = width & -width;

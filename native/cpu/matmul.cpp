@@ -16,6 +16,8 @@ namespace {
 constexpr int64_t kRowChunk = 512;
 // Inputs expanded at a time: two panels take 64 KiB as bytes.
 constexpr int64_t kDepth = 2048, kFloatDepth = 512;
+// For tiles, which read as fast as the first-level cache gives: two panels of bf16 in 40 KiB.
+constexpr int64_t kTileDepth = 640;
 constexpr int64_t kTilePanels = kTileCols / kPanel;
 
 const PackedMatrix& packed(const Linear* linear) {
@@ -25,40 +27,50 @@ const PackedMatrix& packed(const Linear* linear) {
 // Activations in the forms that the linears of one call need. Kept by the calling thread between
 // calls, as prefill would else map and unmap some 20 MB for every product.
 struct Activations {
-  int64_t cols = 0, padded = 0, groups = 0, rank = 0;
-  Buffer bytes, scale, sum, sub_sum, half, inner;
+  int64_t cols = 0, padded = 0, groups = 0, rank = 0, tile_rank = 0;
+  Buffer words, high, low, scale, sub_sum, inner, inner_words;
 };
 
 void quantize_rows(const Kernels& kernels, const MatmulArgs& args, Activations& a,
                    ThreadPool& pool) {
   const auto m = static_cast<size_t>(args.m), padded = static_cast<size_t>(a.padded);
-  a.bytes.reserve((m + kRowsReadable) * padded);
+  a.words.reserve(m * padded * sizeof(int16_t));
   a.scale.reserve(m * static_cast<size_t>(a.groups) * sizeof(float));
-  a.sum.reserve(m * static_cast<size_t>(a.groups) * sizeof(int32_t));
-  a.sub_sum.reserve(m * padded / kSub * sizeof(int32_t));
-  constexpr int64_t kTile = kRowsReadable, kRun = 64;
-  const bool tiles = kernels.in_tiles && args.phase == Phase::prefill;
   pool.parallel_for(args.m, 16, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) {
-      const int64_t first =
-          tiles ? row / kTile * kTile * a.padded + row % kTile * kRun : row * a.padded;
       kernels.quantize_row(args.x + row * a.cols, a.cols, a.padded,
-                           {.bytes = a.bytes.as<int8_t>() + first,
-                            .run_stride = tiles ? kTile * kRun : kRun,
-                            .scale = a.scale.as<float>() + row * a.groups,
-                            .sum = a.sum.as<int32_t>() + row * a.groups,
-                            .sub_sum = a.sub_sum.as<int32_t>() + row * (a.padded / kSub)});
+                           a.words.as<int16_t>() + row * a.padded,
+                           a.scale.as<float>() + row * a.groups);
     }
   });
 }
 
+void split_rows(const Kernels& kernels, const MatmulArgs& args, Activations& a, ThreadPool& pool) {
+  const auto m = static_cast<size_t>(args.m), padded = static_cast<size_t>(a.padded);
+  a.high.reserve(m * padded);
+  a.low.reserve(m * padded);
+  a.scale.reserve(m * static_cast<size_t>(a.groups) * sizeof(float));
+  a.sub_sum.reserve(m * padded / kSub * sizeof(int32_t));
+  pool.parallel_for(args.m, 4, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row++) {
+      kernels.split_row(args.x + row * a.cols, a.cols, a.padded,
+                        {.high = a.high.as<int8_t>() + row * a.padded,
+                         .low = a.low.as<int8_t>() + row * a.padded,
+                         .scale = a.scale.as<float>() + row * a.groups,
+                         .sub_sum = a.sub_sum.as<int32_t>() + row * (a.padded / kSub)});
+    }
+  });
+}
+
+// In tiles of 16 rows and 32 inputs.
 void round_rows(const Kernels& kernels, const MatmulArgs& args, Activations& a, ThreadPool& pool) {
-  a.half.reserve(static_cast<size_t>((args.m + kRowsReadable) * a.padded) * sizeof(uint16_t));
+  constexpr int64_t kRows = kRowsReadable, kRun = 32;
+  a.words.reserve(static_cast<size_t>((args.m + kRows) * a.padded) * sizeof(uint16_t));
   pool.parallel_for(args.m, 16, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) {
-      uint16_t* const to = a.half.as<uint16_t>() + row * a.padded;
-      kernels.to_bf16(args.x + row * a.cols, a.cols, to);
-      std::fill(to + a.cols, to + a.padded, uint16_t{0});
+      uint16_t* const to =
+          a.words.as<uint16_t>() + row / kRows * kRows * a.padded + row % kRows * kRun;
+      kernels.round_row(args.x + row * a.cols, a.cols, a.padded, to, kRows * kRun);
     }
   });
 }
@@ -95,15 +107,65 @@ void low_rank_inner(const Kernels& kernels, const MatmulArgs& args, Activations&
   });
 }
 
+// The same on tiles, from rows in bf16 and to bf16 in tile order, every linear's part rounded up to
+// 32 columns.
+void low_rank_tiles(const Kernels& kernels, const MatmulArgs& args, Activations& a,
+                    ThreadPool& pool) {
+  a.rank = a.tile_rank = 0;
+  for (const Linear* linear : args.linears) {
+    a.rank += packed(linear).rank();
+    a.tile_rank += packed(linear).tile_rank();
+  }
+  if (!a.rank) return;
+  a.inner.reserve(static_cast<size_t>(args.m * a.rank) * sizeof(float));
+  a.inner_words.reserve(static_cast<size_t>((args.m + kRowsReadable) * a.tile_rank) *
+                        sizeof(uint16_t));
+  constexpr int64_t kRows = 64, kRun = 32;
+  pool.parallel_for((args.m + kRows - 1) / kRows, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin * kRows; row < std::min(end * kRows, args.m); row += kRows) {
+      const int64_t rows = std::min(kRows, args.m - row);
+      int64_t column = 0, word = 0;
+      for (const Linear* linear : args.linears) {
+        const PackedMatrix& matrix = packed(linear);
+        float* const inner = a.inner.as<float>() + row * a.rank + column;
+        for (int64_t r = 0; r * kPanel < matrix.rank(); r += kTilePanels) {
+          const bool is_pair = (r + 1) * kPanel < matrix.rank();
+          kernels.bf16_product({.x = a.words.as<uint16_t>() + row * a.padded,
+                                .x_stride = a.padded,
+                                .w = {matrix.tile_a(r), matrix.tile_a(is_pair ? r + 1 : r)},
+                                .depth = a.padded,
+                                .y = inner + r * kPanel,
+                                .y_stride = a.rank,
+                                .rows = rows,
+                                .cols = static_cast<int>(is_pair ? kTileCols : kPanel),
+                                .accumulate = false});
+        }
+        for (int64_t i = row; i < row + rows; i++) {
+          uint16_t* const to = a.inner_words.as<uint16_t>() +
+                               i / kRowsReadable * kRowsReadable * a.tile_rank +
+                               word * kRowsReadable + i % kRowsReadable * kRun;
+          kernels.round_row(inner + (i - row) * a.rank, matrix.rank(), matrix.tile_rank(), to,
+                            kRowsReadable * kRun);
+        }
+        column += matrix.rank();
+        word += matrix.tile_rank();
+      }
+    }
+  });
+}
+
 // Two panels of one linear for a run of rows.
 struct Tile {
   const Linear* linear;
   const PackedMatrix* matrix;
-  float* y;       // [m][rows of the linear]
-  int64_t inner;  // first column of the linear's part of `inner`
+  float* y;                   // [m][rows of the linear]
+  int64_t inner, inner_word;  // first column of the linear's part of `inner`, `inner_words`
   int64_t panel, row, rows;
   int cols;
 };
+
+// How a matrix is multiplied: never chosen by the number of rows, so that a row's result is one.
+enum class Way { i16, bf16, f32, matvec };
 
 // Where a tile's weights are expanded to; one a thread.
 struct Expanded {
@@ -111,26 +173,24 @@ struct Expanded {
 };
 thread_local Expanded expanded;
 
-void tile_i8(const Kernels& kernels, const Tile& t, const Activations& a) {
-  expanded.weight.reserve(kTilePanels * kDepth * kPanel);
+void tile_i16(const Kernels& kernels, const Tile& t, const Activations& a) {
+  expanded.weight.reserve(kTilePanels * kDepth * kPanel * sizeof(int16_t));
   expanded.scale.reserve(kTilePanels * kDepth / kGroup * kPanel * sizeof(float));
   const int64_t panels = (t.cols + kPanel - 1) / kPanel;
-  I8Product product = {};
+  I16Product product = {};
   for (int64_t begin = 0; begin < a.padded; begin += kDepth) {
     const int64_t end = std::min(begin + kDepth, a.padded);
     for (int64_t p = 0; p < kTilePanels; p++) {
       const int64_t at = std::min(p, panels - 1);
-      uint8_t* const bytes = expanded.weight.as<uint8_t>() + at * kDepth * kPanel;
+      int16_t* const weight = expanded.weight.as<int16_t>() + at * kDepth * kPanel;
       float* const scale = expanded.scale.as<float>() + at * kDepth / kGroup * kPanel;
-      if (p == at) kernels.expand_i8(t.matrix->panel(t.panel + p), begin, end, bytes, scale);
-      product.w[p] = bytes;
+      if (p == at) kernels.expand_i16(t.matrix->panel(t.panel + p), begin, end, weight, scale);
+      product.w[p] = weight;
       product.w_scale[p] = scale;
     }
-    product.x =
-        a.bytes.as<int8_t>() + t.row * a.padded + begin * (kernels.in_tiles ? kRowsReadable : 1);
+    product.x = a.words.as<int16_t>() + t.row * a.padded + begin;
     product.x_stride = a.padded;
     product.x_scale = a.scale.as<float>() + t.row * a.groups + begin / kGroup;
-    product.x_sum = a.sum.as<int32_t>() + t.row * a.groups + begin / kGroup;
     product.group_stride = a.groups;
     product.depth = end - begin;
     product.y = t.y + t.row * t.matrix->rows() + t.panel * kPanel;
@@ -138,7 +198,7 @@ void tile_i8(const Kernels& kernels, const Tile& t, const Activations& a) {
     product.rows = t.rows;
     product.cols = t.cols;
     product.accumulate = begin > 0;
-    kernels.i8_product(product);
+    kernels.i16_product(product);
   }
 }
 
@@ -172,18 +232,18 @@ void tile_f32(const Kernels& kernels, const Tile& t, const MatmulArgs& args) {
 }
 
 void tile_bf16(const Kernels& kernels, const Tile& t, const Activations& a) {
-  expanded.weight.reserve(kTilePanels * kDepth * kPanel * sizeof(uint16_t));
+  expanded.weight.reserve(kTilePanels * kTileDepth * kPanel * sizeof(uint16_t));
   const int64_t panels = (t.cols + kPanel - 1) / kPanel;
-  for (int64_t begin = 0; begin < a.padded; begin += kDepth) {
-    const int64_t end = std::min(begin + kDepth, a.padded);
+  for (int64_t begin = 0; begin < a.padded; begin += kTileDepth) {
+    const int64_t end = std::min(begin + kTileDepth, a.padded);
     const uint16_t* w[kTilePanels];
     for (int64_t p = 0; p < kTilePanels; p++) {
       const int64_t at = std::min(p, panels - 1);
-      uint16_t* const to = expanded.weight.as<uint16_t>() + at * kDepth * kPanel;
+      uint16_t* const to = expanded.weight.as<uint16_t>() + at * kTileDepth * kPanel;
       if (p == at) kernels.expand_bf16(t.matrix->panel(t.panel + p), begin, end, to);
       w[p] = to;
     }
-    kernels.bf16_product({.x = a.half.as<uint16_t>() + t.row * a.padded + begin,
+    kernels.bf16_product({.x = a.words.as<uint16_t>() + t.row * a.padded + begin * kRowsReadable,
                           .x_stride = a.padded,
                           .w = {w[0], w[1]},
                           .depth = end - begin,
@@ -197,18 +257,19 @@ void tile_bf16(const Kernels& kernels, const Tile& t, const Activations& a) {
 
 void tile_matvec(const Kernels& kernels, const Tile& t, const Activations& a) {
   for (int64_t p = 0; p * kPanel < t.cols; p++) {
-    kernels.i8_matvec({.x = a.bytes.as<int8_t>() + t.row * a.padded,
-                       .x_stride = a.padded,
-                       .x_scale = a.scale.as<float>() + t.row * a.groups,
-                       .group_stride = a.groups,
-                       .x_sub_sum = a.sub_sum.as<int32_t>() + t.row * (a.padded / kSub),
-                       .sub_stride = a.padded / kSub,
-                       .panel = t.matrix->panel(t.panel + p),
-                       .depth = a.padded,
-                       .y = t.y + t.row * t.matrix->rows() + (t.panel + p) * kPanel,
-                       .y_stride = t.matrix->rows(),
-                       .rows = t.rows,
-                       .cols = static_cast<int>(std::min<int64_t>(kPanel, t.cols - p * kPanel))});
+    kernels.matvec({.high = a.high.as<int8_t>() + t.row * a.padded,
+                    .low = a.low.as<int8_t>() + t.row * a.padded,
+                    .x_stride = a.padded,
+                    .x_scale = a.scale.as<float>() + t.row * a.groups,
+                    .group_stride = a.groups,
+                    .x_sub_sum = a.sub_sum.as<int32_t>() + t.row * (a.padded / kSub),
+                    .sub_stride = a.padded / kSub,
+                    .panel = t.matrix->panel(t.panel + p),
+                    .depth = a.padded,
+                    .y = t.y + t.row * t.matrix->rows() + (t.panel + p) * kPanel,
+                    .y_stride = t.matrix->rows(),
+                    .rows = t.rows,
+                    .cols = static_cast<int>(std::min<int64_t>(kPanel, t.cols - p * kPanel))});
   }
 }
 
@@ -234,6 +295,20 @@ void add_low_rank(const Kernels& kernels, const Tile& t, const Activations& a) {
        .accumulate = true});
 }
 
+void add_low_rank_tiles(const Kernels& kernels, const Tile& t, const Activations& a) {
+  const bool is_pair = t.cols > kPanel;
+  kernels.bf16_product(
+      {.x = a.inner_words.as<uint16_t>() + t.row * a.tile_rank + t.inner_word * kRowsReadable,
+       .x_stride = a.tile_rank,
+       .w = {t.matrix->tile_b(t.panel), t.matrix->tile_b(is_pair ? t.panel + 1 : t.panel)},
+       .depth = t.matrix->tile_rank(),
+       .y = t.y + t.row * t.matrix->rows() + t.panel * kPanel,
+       .y_stride = t.matrix->rows(),
+       .rows = t.rows,
+       .cols = t.cols,
+       .accumulate = true});
+}
+
 }  // namespace
 
 std::unique_ptr<PreparedMatrix> prepare(const Linear& linear, Numerics numerics, ThreadPool& pool) {
@@ -247,21 +322,25 @@ void matmul(const Kernels& kernels, const MatmulArgs& args, ThreadPool& pool) {
   a.cols = packed(args.linears[0]).cols();
   a.padded = packed(args.linears[0]).padded();
   a.groups = (a.padded + kGroup - 1) / kGroup;
-  const auto any = [&](auto&& test) {
+  const auto way_of = [&](const PackedMatrix& matrix) {
+    const bool prefill = args.phase == Phase::prefill;
+    if (matrix.is_i8() && !prefill) return Way::matvec;
+    // Prefill only: a question's few rows would waste tiles, and its numbers decide the answer.
+    if (kernels.has_tiles && prefill && matrix.numerics() != Numerics::f32) return Way::bf16;
+    return matrix.is_i8() ? Way::i16 : Way::f32;
+  };
+  const auto any = [&](Way way) {
     return std::any_of(args.linears.begin(), args.linears.end(),
-                       [&](const Linear* linear) { return test(packed(linear)); });
+                       [&](const Linear* linear) { return way_of(packed(linear)) == way; });
   };
-  const auto in_bf16 = [&](const PackedMatrix& matrix) {
-    return kernels.has_bf16 && matrix.numerics() == Numerics::bf16;
-  };
-  if (any([](const PackedMatrix& matrix) { return matrix.is_i8(); })) {
-    quantize_rows(kernels, args, a, pool);
-  }
-  if (any(in_bf16)) round_rows(kernels, args, a, pool);
-  low_rank_inner(kernels, args, a, pool);
+  if (any(Way::i16)) quantize_rows(kernels, args, a, pool);
+  if (any(Way::bf16)) round_rows(kernels, args, a, pool);
+  if (any(Way::matvec)) split_rows(kernels, args, a, pool);
+  const bool on_tiles = any(Way::bf16);
+  (on_tiles ? low_rank_tiles : low_rank_inner)(kernels, args, a, pool);
 
   std::vector<Tile> tiles;
-  int64_t inner = 0;
+  int64_t inner = 0, inner_word = 0;
   for (size_t l = 0; l < args.linears.size(); l++) {
     const PackedMatrix& matrix = packed(args.linears[l]);
     for (int64_t panel = 0; panel < matrix.panels(); panel += kTilePanels) {
@@ -270,12 +349,14 @@ void matmul(const Kernels& kernels, const MatmulArgs& args, ThreadPool& pool) {
            .matrix = &matrix,
            .y = args.y[l],
            .inner = inner,
+           .inner_word = inner_word,
            .panel = panel,
            .row = 0,
            .rows = 0,
            .cols = static_cast<int>(std::min(kTileCols, matrix.rows() - panel * kPanel))});
     }
     inner += matrix.rank();
+    inner_word += matrix.tile_rank();
   }
   const auto count = static_cast<int64_t>(tiles.size());
   const int64_t chunks = (args.m + kRowChunk - 1) / kRowChunk;
@@ -285,15 +366,22 @@ void matmul(const Kernels& kernels, const MatmulArgs& args, ThreadPool& pool) {
       Tile t = tiles[static_cast<size_t>(i % count)];
       t.row = i / count * kRowChunk;
       t.rows = std::min(kRowChunk, args.m - t.row);
-      if (t.matrix->is_i8()) {
-        (args.phase == Phase::prefill ? tile_i8 : tile_matvec)(kernels, t, a);
-      } else if (in_bf16(*t.matrix)) {
-        tile_bf16(kernels, t, a);
-      } else {
-        tile_f32(kernels, t, args);
+      switch (way_of(*t.matrix)) {
+        case Way::i16:
+          tile_i16(kernels, t, a);
+          break;
+        case Way::bf16:
+          tile_bf16(kernels, t, a);
+          break;
+        case Way::f32:
+          tile_f32(kernels, t, args);
+          break;
+        case Way::matvec:
+          tile_matvec(kernels, t, a);
+          break;
       }
       if (!t.linear->bias.empty()) add_bias(t);
-      if (t.matrix->rank()) add_low_rank(kernels, t, a);
+      if (t.matrix->rank()) (on_tiles ? add_low_rank_tiles : add_low_rank)(kernels, t, a);
     }
   });
 }

@@ -124,7 +124,10 @@ PackedMatrix::PackedMatrix(const Linear& linear, Numerics numerics, ThreadPool& 
   pool.parallel_for(panels(), 4, [&](int64_t begin, int64_t end) {
     for (int64_t index = begin; index < end; index++) pack_rows(linear.weight, index);
   });
-  if (linear.low_rank) pack_low_rank(*linear.low_rank);
+  if (linear.low_rank) {
+    pack_low_rank(*linear.low_rank);
+    pack_tiles(*linear.low_rank);
+  }
 }
 
 Panel PackedMatrix::panel(int64_t index) const {
@@ -190,6 +193,29 @@ void PackedMatrix::pack_low_rank(const LowRank& delta) {
     float* const to = low_rank_b_.as<float>() + row / kPanel * rank_ * kPanel + row % kPanel;
     for (int64_t r = 0; r < delta.rank; r++) {
       to[r * kPanel] = delta.scale * delta.b[static_cast<size_t>(row * delta.rank + r)];
+    }
+  }
+}
+
+// bf16 panels [K/2][16][2], as bf16_product takes them.
+void PackedMatrix::pack_tiles(const LowRank& delta) {
+  tile_a_.reserve(static_cast<size_t>(rank_ * padded_) * sizeof(uint16_t));
+  tile_b_.reserve(static_cast<size_t>(panels() * kPanel * tile_rank()) * sizeof(uint16_t));
+  std::memset(tile_a_.as<char>(), 0, tile_a_.bytes());
+  std::memset(tile_b_.as<char>(), 0, tile_b_.bytes());
+  const auto place = [](int64_t depth, int64_t row, int64_t k) {
+    return row / kPanel * depth * kPanel + k / 2 * 32 + row % kPanel * 2 + k % 2;
+  };
+  for (int64_t r = 0; r < delta.rank; r++) {
+    for (int64_t k = 0; k < cols_; k++) {
+      tile_a_.as<uint16_t>()[place(padded_, r, k)] =
+          float_to_bf16(delta.a[static_cast<size_t>(r * cols_ + k)]);
+    }
+  }
+  for (int64_t row = 0; row < rows_; row++) {
+    for (int64_t r = 0; r < delta.rank; r++) {
+      tile_b_.as<uint16_t>()[place(tile_rank(), row, r)] =
+          float_to_bf16(delta.scale * delta.b[static_cast<size_t>(row * delta.rank + r)]);
     }
   }
 }

@@ -37,6 +37,14 @@ class PackedMatrix : public PreparedMatrix {
   const float* low_rank_a(int64_t index) const {
     return low_rank_a_.as<float>() + index * cols_ * kPanel;
   }
+  // For tiles in bf16, depth rounded up to 32.
+  int64_t tile_rank() const { return (rank_ + 31) / 32 * 32; }
+  const uint16_t* tile_a(int64_t index) const {
+    return tile_a_.as<uint16_t>() + index * padded_ * kPanel;
+  }
+  const uint16_t* tile_b(int64_t index) const {
+    return tile_b_.as<uint16_t>() + index * tile_rank() * kPanel;
+  }
   const float* low_rank_b(int64_t index) const {
     return low_rank_b_.as<float>() + index * rank_ * kPanel;
   }
@@ -44,12 +52,13 @@ class PackedMatrix : public PreparedMatrix {
  private:
   void pack_rows(const StoredMatrix&, int64_t panel);
   void pack_low_rank(const LowRank&);
+  void pack_tiles(const LowRank&);
 
   Numerics numerics_;
   Form form_;
   int64_t rows_, cols_, padded_, rank_ = 0;
   size_t panel_bytes_ = 0;
-  Buffer weight_, low_rank_a_, low_rank_b_;
+  Buffer weight_, low_rank_a_, low_rank_b_, tile_a_, tile_b_;
 };
 
 }  // namespace blocksight::cpu

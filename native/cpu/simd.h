@@ -127,35 +127,16 @@ BS_INLINE void store_bytes(uint8_t* p, I32 a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
 }
 
-// Sixteen 16-bit factors, one a row, spread over the words that a B64 unpacks to: `low` covers
-// rows 0, 1 of each 128-bit lane's four, `high` rows 2, 3.
-struct RowWords {
-  __m512i low, high;
-};
-BS_INLINE RowWords spread_words(I32 a) {
-  // Each row's word twice in its 32-bit lane; unpacking doubles it again.
-  const __m512i twice =
-      _mm512_or_si512(_mm512_and_si512(a.v, _mm512_set1_epi32(0xFFFF)), _mm512_slli_epi32(a.v, 16));
-  return {_mm512_unpacklo_epi32(twice, twice), _mm512_unpackhi_epi32(twice, twice)};
+// acc + x[2i] y[2i] + x[2i + 1] y[2i + 1], signed 16-bit pairs.
+BS_INLINE I32 dot_pairs(I32 acc, B64 x, B64 y) {
+  __asm__("vpdpwssd %2, %1, %0" : "+v"(acc.v) : "v"(x.v), "v"(y.v));
+  return acc;
 }
-// (bytes * factor + offset) >> 7 in words, back to signed bytes with saturation. `bytes` are
-// unsigned.
-BS_INLINE B64 scale_unsigned(B64 bytes, RowWords factor, RowWords offset) {
-  const __m512i zero = _mm512_setzero_si512();
-  __m512i low = _mm512_unpacklo_epi8(bytes.v, zero), high = _mm512_unpackhi_epi8(bytes.v, zero);
-  low = _mm512_srai_epi16(_mm512_add_epi16(_mm512_mullo_epi16(low, factor.low), offset.low), 7);
-  high = _mm512_srai_epi16(_mm512_add_epi16(_mm512_mullo_epi16(high, factor.high), offset.high), 7);
-  return {_mm512_packs_epi16(low, high)};
+// Low words of sixteen lanes.
+BS_INLINE void store_words(int16_t* p, I32 a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(a.v));
 }
-// The same for signed bytes and an offset of one half.
-BS_INLINE B64 scale_signed(B64 bytes, RowWords factor) {
-  const __m512i half = _mm512_set1_epi16(64);
-  __m512i low = _mm512_srai_epi16(_mm512_unpacklo_epi8(bytes.v, bytes.v), 8);
-  __m512i high = _mm512_srai_epi16(_mm512_unpackhi_epi8(bytes.v, bytes.v), 8);
-  low = _mm512_srai_epi16(_mm512_add_epi16(_mm512_mullo_epi16(low, factor.low), half), 7);
-  high = _mm512_srai_epi16(_mm512_add_epi16(_mm512_mullo_epi16(high, factor.high), half), 7);
-  return {_mm512_packs_epi16(low, high)};
-}
+BS_INLINE I32 operator|(I32 a, I32 b) { return {_mm512_or_si512(a.v, b.v)}; }
 
 BS_INLINE __m256 low_half(F32 a) { return _mm512_castps512_ps256(a.v); }
 BS_INLINE __m256 high_half(F32 a) { return _mm512_extractf32x8_ps(a.v, 1); }
@@ -326,40 +307,16 @@ BS_INLINE void store_bytes(uint8_t* p, I32 x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
 }
 
-struct RowWords {
-  __m256i low_a, high_a, low_b, high_b;
-};
-BS_INLINE RowWords spread_words(I32 x) {
-  const __m256i mask = _mm256_set1_epi32(0xFFFF);
-  const __m256i a = _mm256_or_si256(_mm256_and_si256(x.a, mask), _mm256_slli_epi32(x.a, 16));
-  const __m256i b = _mm256_or_si256(_mm256_and_si256(x.b, mask), _mm256_slli_epi32(x.b, 16));
-  return {_mm256_unpacklo_epi32(a, a), _mm256_unpackhi_epi32(a, a), _mm256_unpacklo_epi32(b, b),
-          _mm256_unpackhi_epi32(b, b)};
+BS_INLINE I32 dot_pairs(I32 acc, B64 x, B64 y) {
+  return {_mm256_add_epi32(acc.a, _mm256_madd_epi16(x.a, y.a)),
+          _mm256_add_epi32(acc.b, _mm256_madd_epi16(x.b, y.b))};
 }
-BS_INLINE __m256i scale_words(__m256i words, __m256i factor, __m256i offset) {
-  return _mm256_srai_epi16(_mm256_add_epi16(_mm256_mullo_epi16(words, factor), offset), 7);
+BS_INLINE void store_words(int16_t* p, I32 x) {
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(x.a, x.b), 0xD8);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), words);
 }
-BS_INLINE B64 scale_unsigned(B64 x, RowWords factor, RowWords offset) {
-  const __m256i zero = _mm256_setzero_si256();
-  return {_mm256_packs_epi16(
-              scale_words(_mm256_unpacklo_epi8(x.a, zero), factor.low_a, offset.low_a),
-              scale_words(_mm256_unpackhi_epi8(x.a, zero), factor.high_a, offset.high_a)),
-          _mm256_packs_epi16(
-              scale_words(_mm256_unpacklo_epi8(x.b, zero), factor.low_b, offset.low_b),
-              scale_words(_mm256_unpackhi_epi8(x.b, zero), factor.high_b, offset.high_b))};
-}
-BS_INLINE B64 scale_signed(B64 x, RowWords factor) {
-  const __m256i half = _mm256_set1_epi16(64);
-  const auto low = [](__m256i v) __attribute__((always_inline)) {
-    return _mm256_srai_epi16(_mm256_unpacklo_epi8(v, v), 8);
-  };
-  const auto high = [](__m256i v) __attribute__((always_inline)) {
-    return _mm256_srai_epi16(_mm256_unpackhi_epi8(v, v), 8);
-  };
-  return {_mm256_packs_epi16(scale_words(low(x.a), factor.low_a, half),
-                             scale_words(high(x.a), factor.high_a, half)),
-          _mm256_packs_epi16(scale_words(low(x.b), factor.low_b, half),
-                             scale_words(high(x.b), factor.high_b, half))};
+BS_INLINE I32 operator|(I32 x, I32 y) {
+  return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)};
 }
 
 BS_INLINE __m256 low_half(F32 x) { return x.a; }

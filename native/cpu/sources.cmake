@@ -17,8 +17,8 @@ endfunction()
 
 set(AVX2_FLAGS -mavx2 -mfma -mf16c)
 # GCC 12 takes the deliberately undefined operand in its own AVX-512 headers for a mistake.
-set(AVX512_FLAGS -Wno-maybe-uninitialized -Wno-uninitialized ${AVX2_FLAGS} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
-  -mprefer-vector-width=512)
+set(AVX512_FLAGS -Wno-maybe-uninitialized -Wno-uninitialized ${AVX2_FLAGS}
+  -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mprefer-vector-width=512)
 blocksight_kernels(avx2 kAvx2Kernels ${AVX2_FLAGS})
 blocksight_kernels(avx512vnni kAvx512VnniKernels ${AVX512_FLAGS})
 blocksight_kernels(amx kAmxKernels ${AVX512_FLAGS} -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16)

@@ -70,6 +70,8 @@ struct Linear {
 };
 
 enum class Phase : uint8_t { prefill, decode };
+// i8: integers or bf16, whichever the processor multiplies faster, within the accuracy that is
+// asked for; weights of at most 8 bits. bf16: no coarser than bf16 anywhere.
 enum class Numerics : uint8_t { f32, bf16, i8 };
 enum class KvType : uint8_t { f32, bf16, i8 };
 
