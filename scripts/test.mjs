@@ -16,6 +16,7 @@ import {
 const bin = (name) => path.join(root, "node_modules/.bin", name);
 const script = (name, ...args) => [process.execPath, path.join(root, "scripts", name), ...args];
 const vitestReport = path.join(root, "build/vitest.json");
+const browserReport = path.join(root, "build/vitest-browser.json");
 
 /** What is cheap and tells most comes first. A step that prints no counts is one test. */
 const steps = [
@@ -30,6 +31,14 @@ const steps = [
       ...["--reporter=default", "--reporter=json", `--outputFile.json=${vitestReport}`],
     ],
     counts: () => vitestCounts(vitestReport),
+  },
+  {
+    name: "browser",
+    command: [
+      ...[bin("vitest"), "run", "--config", ".config/vitest.browser.config.ts"],
+      ...["--reporter=default", "--reporter=json", `--outputFile.json=${browserReport}`],
+    ],
+    counts: () => vitestCounts(browserReport),
   },
   { name: "native", command: script("nativeTest.mjs", "release") },
   { name: "tokenizers", command: script("tokenizerParity.mjs") },

@@ -196,6 +196,7 @@ export async function startCodeServer(harness, options) {
   return {
     url,
     page: `${url}/?folder=${encodeURIComponent(options.workspace)}`,
+    pid: child.pid,
     log: () => log,
     async stop() {
       child.kill("SIGTERM");

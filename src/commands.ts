@@ -3,7 +3,7 @@ import * as vscode from "vscode";
 import type { Log } from "./platform/log.js";
 import { runCommand } from "./platform/runCommand.js";
 
-export const COMMANDS = [
+const COMMANDS = [
   "ask",
   "askSelection",
   "askFile",
@@ -26,7 +26,7 @@ export const COMMANDS = [
   "openSettings",
 ] as const;
 
-export type CommandName = (typeof COMMANDS)[number];
+type CommandName = (typeof COMMANDS)[number];
 
 export type CommandHandlers = Readonly<
   Record<CommandName, (argument?: unknown, second?: unknown) => unknown>

@@ -1,10 +1,23 @@
 /** The page's language: English text is the key, as in `vscode.l10n.t`. */
 
+/** Making a formatter takes longer than drawing a row, and rows are drawn at every frame of a brush. */
+const formatters = new Map<string, Intl.NumberFormat>();
+
+function formatter(key: string, options: Intl.NumberFormatOptions): Intl.NumberFormat {
+  let made = formatters.get(key);
+  if (made === undefined) {
+    made = new Intl.NumberFormat(locale, options);
+    formatters.set(key, made);
+  }
+  return made;
+}
+
 let strings: Readonly<Record<string, string>> = {};
 let locale = "en";
 
 export function setLanguage(to: string, bundle: Readonly<Record<string, string>>): void {
   strings = bundle;
+  formatters.clear();
   try {
     locale = Intl.getCanonicalLocales(to)[0] ?? "en";
   } catch {
@@ -24,20 +37,18 @@ export function t(text: string, ...values: readonly (string | number)[]): string
 
 /** 61204 -> "61,204". */
 export function count(value: number): string {
-  return new Intl.NumberFormat(locale).format(value);
+  return formatter("count", {}).format(value);
 }
 
 /** 1234567 -> "1.2M". */
 export function compact(value: number): string {
-  return new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 }).format(
-    value,
-  );
+  return formatter("compact", { notation: "compact", maximumFractionDigits: 1 }).format(value);
 }
 
 /** 0.384 -> "38 %"; small values keep a digit, so that they do not all read 0. */
 export function percent(value: number): string {
   const digits = value > 0 && value < 0.095 ? 1 : 0;
-  return new Intl.NumberFormat(locale, {
+  return formatter(`percent${digits}`, {
     style: "percent",
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
@@ -45,7 +56,7 @@ export function percent(value: number): string {
 }
 
 export function decimal(value: number, digits: number): string {
-  return new Intl.NumberFormat(locale, {
+  return formatter(`decimal${digits}`, {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   }).format(value);

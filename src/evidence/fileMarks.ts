@@ -8,7 +8,7 @@ import { EvidenceService } from "./evidenceService.js";
  * 1 a little, 2 more, 3 most: steps of the square root of focus against the trace's highest. Focus
  * and not mass, because the mass of all lanes goes to every file's first lines.
  */
-export type HeatLevel = 1 | 2 | 3;
+type HeatLevel = 1 | 2 | 3;
 
 export interface BlockMark {
   readonly block: number;
@@ -22,7 +22,7 @@ export interface BlockMark {
   readonly level: HeatLevel;
 }
 
-export interface SymbolMark {
+interface SymbolMark {
   readonly name: string;
   readonly startLine: number;
   readonly steps: number;

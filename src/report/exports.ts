@@ -35,7 +35,7 @@ export function exportFile(
 }
 
 /** The files read under a filter; cells that a spreadsheet would run as formulas are quoted text. */
-export function filesCsv(trace: AskTrace, service: EvidenceService, filter: Filter): string {
+function filesCsv(trace: AskTrace, service: EvidenceService, filter: Filter): string {
   const { files, selections, share, lift, mass, steps } = service.files(filter);
   const rows = [...files].map((file, at) =>
     [

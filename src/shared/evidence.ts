@@ -105,7 +105,7 @@ export interface BlockReads {
 }
 
 /** Rows of the heat map: files by index, all blocks of one file, or the two forced rows. */
-export type HeatRows =
+type HeatRows =
   | { readonly t: "files"; readonly files: Uint32Array }
   | { readonly t: "blocks"; readonly file: number }
   | { readonly t: "forced" };

@@ -22,7 +22,7 @@ export type Handlers<M> = {
   ) => [ReplyOf<M, N>] extends [undefined] ? unknown : ReplyOf<M, N> | Promise<ReplyOf<M, N>>;
 };
 
-export type EventHandlers<E> = { readonly [N in Name<E>]: (body: E[N]) => void };
+type EventHandlers<E> = { readonly [N in Name<E>]: (body: E[N]) => void };
 
 type Envelope =
   | { readonly t: "request"; readonly id: number; readonly name: string; readonly body: unknown }

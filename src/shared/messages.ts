@@ -16,7 +16,7 @@ export interface Boot {
   readonly strings: Readonly<Record<string, string>>;
 }
 
-export type EnginePhase = "off" | "starting" | "ready" | "restarting" | "failed";
+type EnginePhase = "off" | "starting" | "ready" | "restarting" | "failed";
 
 export interface EngineStatus {
   readonly phase: EnginePhase;

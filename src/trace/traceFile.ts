@@ -177,6 +177,16 @@ function corrupt(what: string): BlocksightError {
   );
 }
 
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+
+/** Words as this machine has them; the file's are little-endian, and so is nearly every machine. */
+function littleEndian(words: ArrayBuffer): ArrayBuffer {
+  if (IS_LITTLE_ENDIAN) return words;
+  const view = new DataView(words);
+  for (let at = 0; at < words.byteLength; at += 4) view.setUint32(at, view.getUint32(at), true);
+  return words;
+}
+
 /** Says what is wrong with a record; the reading ends there. */
 class BadRecord extends Error {}
 
@@ -267,16 +277,19 @@ class RecordReader {
     }
     const bytesStart = start + STEP_HEAD_BYTES;
     const arrays = bytesStart + bytesLength;
-    const blocks = new Uint32Array(stride);
-    const score = new Float32Array(stride);
-    const mass = new Float32Array(stride);
-    for (let at = 0; at < stride; at++) {
-      blocks[at] = view.getUint32(arrays + at * 4, true);
-      score[at] = view.getFloat32(arrays + (stride + at) * 4, true);
-      const weight = view.getFloat32(arrays + (2 * stride + at) * 4, true);
+    const copy = (part: number): ArrayBuffer => {
+      const from = arrays + part * stride * 4;
+      // A copy, so that the words are aligned whatever lies before them in the file.
+      const words = new Uint8Array(stride * 4);
+      words.set(this.bytes.subarray(from, from + words.length));
+      return words.buffer;
+    };
+    const blocks = new Uint32Array(littleEndian(copy(0)));
+    const score = new Float32Array(littleEndian(copy(1)));
+    const mass = new Float32Array(littleEndian(copy(2)));
+    for (const weight of mass) {
       // Sums over steps must stay numbers; rounding may carry a softmax weight a little over 1.
       if (!(weight >= 0 && weight <= 1.01)) throw new BadRecord("a mass is not between 0 and 1");
-      mass[at] = weight;
     }
     return {
       requestId: view.getUint32(start + 4, true),

@@ -22,7 +22,7 @@ const FILES_SHOWN = 6;
 /** Less focus than this part of the first file's is not worth a line. */
 const LEAST_PART = 0.04;
 
-export const EMPTY_STATE: AskState = {
+const EMPTY_STATE: AskState = {
   engine: { phase: "off" },
   problem: undefined,
   pack: undefined,

@@ -76,7 +76,7 @@ export function modelsFolderOf({ modelsFolder: folder }: Config): string {
   return folder === "" ? modelsFolder(process.env) : folder;
 }
 
-export function readModeOf({ readMode, readSegments }: Config) {
+function readModeOf({ readMode, readSegments }: Config) {
   return readMode === "count"
     ? ({ t: "count", count: readSegments } as const)
     : ({ t: readMode } as const);

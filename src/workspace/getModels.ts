@@ -1,13 +1,12 @@
 /** "Get the Models": fetched with progress and checked, or taken from files of the user's. */
-import process from "node:process";
 import * as vscode from "vscode";
 import { KNOWN_MODELS, type KnownModel } from "../engine/modelCatalog.js";
-import { findModel, getModel, modelsFolder } from "../engine/modelFiles.js";
+import { findModel, getModel } from "../engine/modelFiles.js";
 import { readConfig } from "../platform/config.js";
+import { modelsFolderOf } from "./connectWorkspace.js";
 
 function folder(): string {
-  const { modelsFolder: own } = readConfig();
-  return own === "" ? modelsFolder(process.env) : own;
+  return modelsFolderOf(readConfig());
 }
 
 /** Models that the settings need and that are not there whole. */

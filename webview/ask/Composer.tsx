@@ -75,6 +75,7 @@ export function Composer(props: {
         />
         {isBusy ? (
           <Button
+            key="stop"
             kind="secondary"
             label={t("Stop")}
             onPress={() => void channel.request("stop", undefined)}
@@ -83,6 +84,7 @@ export function Composer(props: {
           </Button>
         ) : (
           <Button
+            key="ask"
             kind="primary"
             label={t("Ask")}
             disabled={draft.trim() === ""}

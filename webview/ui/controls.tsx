@@ -40,12 +40,13 @@ export interface ButtonProps {
 }
 
 export function Button(props: ButtonProps): JSX.Element {
-  const { children, onPress, kind = "secondary", label, disabled, pressed } = props;
+  const { children, onPress, kind = "secondary", label, disabled = false, pressed } = props;
   return (
     <vscode-button
       appearance={kind}
       onClick={onPress}
-      {...(disabled === undefined ? {} : { disabled })}
+      // Always set: an element that Preact reuses for another button keeps what is left out.
+      disabled={disabled}
       {...(label === undefined ? {} : { "aria-label": label, title: label })}
       {...(pressed === undefined ? {} : { "aria-pressed": pressed })}
     >

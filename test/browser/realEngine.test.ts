@@ -1,0 +1,190 @@
+/** The VSIX as it ships, in a real VS Code, with the real engine and the real coder. */
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  writeFileSync,
+} from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import path from "node:path";
+import type { Frame } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { makeVsix, vsixFiles } from "../../scripts/package.mjs";
+import { ensureHarness } from "../../scripts/vscodeHarness.mjs";
+import {
+  ask,
+  command,
+  cursorLine,
+  frameWith,
+  markedLines,
+  openAskView,
+  openWorkbench,
+  root,
+  screenshots,
+  type Workbench,
+} from "./workbench.js";
+
+const models = path.join(
+  process.env["XDG_CACHE_HOME"] ?? path.join(homedir(), ".cache"),
+  "blocksight/models",
+);
+const MODELS = ["SmolLM2-135M-Instruct.Q4_1.gguf", "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"];
+const missing = [
+  ...MODELS.map((name) => path.join(models, name)),
+  path.join(root, "dist/native/linux-x64/blocksight.node"),
+].filter((file) => !existsSync(file));
+const found = await ensureHarness();
+const skip = found.skip ?? (missing.length > 0 ? `missing: ${missing.join(", ")}` : "");
+
+/** A part of this repository: real code, and small enough for the coder to read in half a minute. */
+function smallRepository(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), "blocksight-real-"));
+  const files = [
+    "shared/blocks.ts",
+    "shared/messageChannel.ts",
+    "shared/assertNever.ts",
+    "shared/pageHtml.ts",
+    "trace/crc32.ts",
+  ];
+  for (const file of files) {
+    const target = path.join(folder, "src", file);
+    mkdirSync(path.dirname(target), { recursive: true });
+    writeFileSync(target, readFileSync(path.join(root, "src", file)));
+  }
+  return folder;
+}
+
+/** The engine processes below the editor's server, by /proc. */
+function enginesBelow(pid: number): number[] {
+  const parents = new Map<number, number>();
+  for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+      parents.set(Number(name), Number(/\) \w (\d+)/.exec(stat)?.[1]));
+    } catch {
+      // It ended between the listing and the look.
+    }
+  }
+  const isBelow = (child: number): boolean => {
+    for (let at = child; at > 1; at = parents.get(at) ?? 0) if (at === pid) return true;
+    return false;
+  };
+  return [...parents.keys()].filter((child) => {
+    if (!isBelow(child)) return false;
+    try {
+      return readFileSync(`/proc/${child}/cmdline`, "utf8").includes("engine.cjs");
+    } catch {
+      return false;
+    }
+  });
+}
+
+describe.skipIf(skip !== "")(`the VSIX with the real coder ${skip}`, () => {
+  let bench: Workbench;
+  let view: Frame;
+  let vsix = { out: "", bytes: 0 };
+  beforeAll(async () => {
+    const { harness } = found;
+    if (harness === undefined) return;
+    vsix = makeVsix({ out: path.join(root, "build/blocksight-linux-x64.vsix") });
+    bench = await openWorkbench(harness, {
+      port: 8242,
+      vsix: vsix.out,
+      workspace: smallRepository(),
+      settings: { "blocksight.reading.mode": "all", "blocksight.answer.maxTokens": 80 },
+      env: { XDG_CACHE_HOME: path.dirname(path.dirname(models)) },
+    });
+    view = await openAskView(bench.page);
+  });
+  afterAll(async () => {
+    await bench.stop();
+  });
+
+  it("holds exactly what is listed, in less than 50 MB", () => {
+    expect(vsix.bytes).toBeLessThan(50e6);
+    const listed = execFileSync("unzip", ["-Z1", vsix.out], { encoding: "utf8" })
+      .trim()
+      .split("\n");
+    const inside = listed.flatMap((name) =>
+      name.startsWith("extension/") ? [name.slice(10)] : [],
+    );
+    // vsce renames these three.
+    const lower = (name: string): string =>
+      name.toLowerCase().replace(/^license(\.txt)?$/, "license.txt");
+    expect(inside.map(lower).sort()).toEqual(vsixFiles().map(lower).sort());
+  });
+
+  it("needs nothing newer than GLIBC 2.34 and the GLIBCXX that goes with it", () => {
+    const addon = path.join(root, "dist/native/linux-x64/blocksight.node");
+    const symbols = execFileSync("objdump", ["-T", addon], {
+      encoding: "utf8",
+      maxBuffer: 1 << 26,
+    });
+    const newest = (name: string): number =>
+      Math.max(
+        0,
+        ...[...symbols.matchAll(new RegExp(`\\b${name}_(\\d+)\\.(\\d+)(?:\\.(\\d+))?`, "g"))].map(
+          ([, a, b, c]) => Number(a) * 1e4 + Number(b) * 100 + Number(c ?? 0),
+        ),
+      );
+    expect(newest("GLIBC")).toBeLessThanOrEqual(23_400);
+    // GCC 11, which came with GLIBC 2.34, has 3.4.29.
+    expect(newest("GLIBCXX")).toBeLessThanOrEqual(30_429);
+  });
+
+  it("answers a question with the right file first and draws what was read", async () => {
+    const { page } = bench;
+    await ask(view, "Where is `blocksOf` defined?");
+    await view.waitForSelector(".sight, .problem", { timeout: 300_000 });
+    expect(await view.locator(".problem").count()).toBe(0);
+    expect(await view.locator(".file-read .file-name").first().innerText()).toContain(
+      "src/shared/blocks.ts",
+    );
+    expect((await view.locator(".answer").innerText()).length).toBeGreaterThan(10);
+    await page.screenshot({ path: path.join(screenshots, "real-ask.png") });
+    await view.getByText("Show Evidence", { exact: true }).click();
+    const evidence = await frameWith(page, ".virtual-row");
+    await evidence.waitForSelector(".heat-label");
+    await evidence.locator(".virtual-row", { hasText: "src/shared/blocks.ts" }).click();
+    const block = evidence.locator(".block-list .link").first();
+    await block.waitFor();
+    await page.waitForTimeout(800);
+    await page.screenshot({ path: path.join(screenshots, "real-evidence.png") });
+    const lines = /(\d+)–(\d+)/.exec(await block.innerText());
+    await evidence.getByText("Open", { exact: true }).click();
+    await page.waitForSelector('.tab.active[aria-label*="blocks.ts"]');
+    await expect.poll(() => cursorLine(page), { timeout: 10_000 }).toBe(Number(lines?.[1]));
+    await expect.poll(() => markedLines(page), { timeout: 10_000 }).toBeGreaterThan(0);
+    await page.screenshot({ path: path.join(screenshots, "real-editor.png") });
+  }, 400_000);
+
+  it("stops the native loop in the middle of an answer", async () => {
+    await ask(view, "Explain every function of this repository at length.");
+    await view.waitForSelector(".turn:last-child .answer p", { timeout: 200_000 });
+    await view.getByRole("button", { name: "Stop" }).click();
+    await view.waitForSelector(".turn:last-child .sight", { timeout: 10_000 });
+    expect(await view.locator(".turn:last-child .sight").innerText()).toContain("Stopped.");
+  }, 300_000);
+
+  it("comes back after the engine was killed, and answers", async () => {
+    const { page, server } = bench;
+    await command(page, "Blocksight: New Conversation");
+    await ask(view, "What does `escapeHtml` do?");
+    await view.waitForSelector(".turn:last-child .answer p", { timeout: 200_000 });
+    const engines = enginesBelow(server.pid);
+    expect(engines).toHaveLength(1);
+    process.kill(engines[0] ?? 0, "SIGKILL");
+    await view.waitForSelector(".turn .problem", { timeout: 20_000 });
+    await view.getByText("Ask Again", { exact: true }).click();
+    await view.waitForSelector(".turn .sight", { timeout: 200_000 });
+    expect(await view.locator(".turn .problem").count()).toBe(0);
+    expect(enginesBelow(server.pid)).not.toEqual(engines);
+  }, 500_000);
+
+  it("broke no policy", () => {
+    expect(bench.wrong).toEqual([]);
+  });
+});
