@@ -24,9 +24,9 @@ import {
 
 const found = await ensureHarness();
 const THEMES = [
-  { name: "dark", theme: "Default Dark Modern" },
-  { name: "light", theme: "Default Light Modern" },
-  { name: "high contrast", theme: "Default High Contrast" },
+  { name: "dark", label: "Dark Modern", kind: "vscode-dark" },
+  { name: "light", label: "Light Modern", kind: "vscode-light" },
+  { name: "high contrast", label: "Dark High Contrast", kind: "vscode-high-contrast" },
 ] as const;
 const QUESTION = "Where is open_session defined?";
 
@@ -156,16 +156,17 @@ describe.skipIf(found.harness === undefined)(`the extension in VS Code ${found.s
     await command(page, "File: Revert File");
   });
 
-  for (const { name, theme } of THEMES) {
+  for (const { name, label, kind } of THEMES) {
     it(`has no accessibility violation in the ${name} theme`, async () => {
       const { page } = bench;
-      setTheme(bench, theme);
-      await page.waitForTimeout(2500);
+      await setTheme(page, label);
       await command(page, "Blocksight: Show Evidence");
       const evidence = await frameWith(page, ".virtual-row");
       await evidence.waitForSelector(".heat-label");
       await evidence.locator(".virtual-row").first().click();
       await evidence.waitForSelector(".block-list li, .preview .note");
+      await evidence.waitForSelector(`body.${kind}`);
+      await view.waitForSelector(`body.${kind}`);
       await page.screenshot({
         path: path.join(screenshots, `fakes-${name.replace(" ", "-")}.png`),
       });

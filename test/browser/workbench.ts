@@ -1,5 +1,5 @@
 /** A VS Code workbench in Chromium: its commands, its side bar, and the frames of our views. */
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -103,17 +103,12 @@ export function markedLines(page: Page): Promise<number> {
   });
 }
 
-export function setTheme(bench: Workbench, theme: string, more: object = {}): void {
-  const file = path.join(bench.folder, "user/User/settings.json");
-  writeFileSync(
-    file,
-    JSON.stringify({
-      "workbench.startupEditor": "none",
-      "window.autoDetectColorScheme": false,
-      "workbench.colorTheme": theme,
-      "workbench.secondarySideBar.defaultVisibility": "hidden",
-      "chat.disableAIFeatures": true,
-      ...more,
-    }),
-  );
+/** By the editor's own picker: settings on disk are read when the editor starts. */
+export async function setTheme(page: Page, label: string): Promise<void> {
+  await command(page, "Preferences: Color Theme");
+  const input = page.locator(".quick-input-widget input").first();
+  await input.fill(label);
+  await page.locator(".quick-input-list .monaco-list-row", { hasText: label }).first().waitFor();
+  await page.keyboard.press("Enter");
+  await page.locator(".quick-input-widget").waitFor({ state: "hidden" });
 }
