@@ -57,6 +57,8 @@ export class AskController {
   readonly tree = new PackTree();
   private connected: Promise<Connected> | undefined;
   private running: AbortController | undefined;
+  private preparing: Promise<void> | undefined;
+  private isAsking = false;
   private background: AbortController | undefined;
   private about: About | undefined;
   private lastQuestion = "";
@@ -78,16 +80,31 @@ export class AskController {
   async prepare(): Promise<void> {
     if (this.isBusy) return;
     this.stopBackground();
-    await this.exclusively(async (signal) => {
+    const preparing = this.exclusively(async (signal) => {
       this.model.setActivity({ kind: "starting" });
       const { session } = await this.connection();
       await session.prepare({ signal, onEvent: (event) => this.onEvent(event) });
     }).catch((error: unknown) => this.onProblem(error));
-    this.model.setActivity(undefined);
+    this.preparing = preparing;
+    await preparing;
+    if (this.preparing === preparing) this.preparing = undefined;
+    this.rest();
   }
 
+  /** A question that comes while the first pack is made waits for it. */
   async ask(text: string): Promise<void> {
-    if (this.isBusy) throw busy();
+    if (this.isAsking) throw busy();
+    this.isAsking = true;
+    try {
+      await this.askAlone(text);
+    } finally {
+      this.isAsking = false;
+    }
+    const isFailed = this.model.state.turns.at(-1)?.error !== undefined;
+    if (!isFailed && this.host.settings().readInBackground) void this.readOn();
+  }
+
+  private async askAlone(text: string): Promise<void> {
     this.stopBackground();
     this.model.setProblem(undefined);
     this.lastQuestion = text;
@@ -95,6 +112,8 @@ export class AskController {
     const id = this.host.newId();
     const history = turns.filter(({ stopReason }) => stopReason !== undefined).flatMap(historyOf);
     this.model.startTurn(id, text, scope);
+    await this.preparing;
+    this.model.setActivity({ kind: "starting" });
     try {
       const asked = await this.exclusively(async (signal) => {
         const { session } = await this.connection();
@@ -117,9 +136,7 @@ export class AskController {
       this.onDeath(error);
       this.reportBug(error);
       this.model.failTurn(problemOf(error));
-      return;
     }
-    if (this.host.settings().readInBackground) void this.readOn();
   }
 
   /** Stops the native loop within one step or one chunk; what was read so far stays on screen. */
@@ -262,9 +279,14 @@ export class AskController {
     } finally {
       if (this.background === background) {
         this.background = undefined;
-        if (!this.isBusy) this.model.setActivity(undefined);
+        this.rest();
       }
     }
+  }
+
+  /** Nothing is shown as under way, unless a question is. */
+  private rest(): void {
+    if (!this.isBusy) this.model.setActivity(undefined);
   }
 
   private stopBackground(): void {

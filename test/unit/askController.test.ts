@@ -79,6 +79,15 @@ describe("a question in the ask view", () => {
     expect(before?.answer).toBe("");
   });
 
+  it("waits for the pack that is being made", async () => {
+    const { controller, model } = makeController();
+    const preparing = controller.prepare();
+    await controller.ask(QUESTION);
+    await preparing;
+    expect(model.state.turns[0]?.stopReason).toBe("eos");
+    expect(model.state.activity).toBeUndefined();
+  });
+
   it("ends with the answer, its citation as a link, and what was in sight", async () => {
     const { controller, model, answered } = makeController();
     await controller.ask(QUESTION);

@@ -43,7 +43,10 @@ export function AskView({ host }: { readonly host: Host }): JSX.Element {
   useEffect(() => host.save({ text: draft }), [host, draft]);
 
   const activity = state?.activity;
-  const isBusy = activity !== undefined && !(activity.kind === "reading" && activity.background);
+  // While the first pack is made a question can be asked already: it waits for the pack.
+  const last = state?.turns.at(-1);
+  const isRunning = last !== undefined && last.stopReason === undefined && last.error === undefined;
+  const isBusy = isRunning && activity !== undefined;
 
   // The view follows the answer as it grows, unless the reader has scrolled up.
   useEffect(() => {
