@@ -94,7 +94,7 @@ describe.skipIf(skip !== "")(`the VSIX with the real coder ${skip}`, () => {
       port: 8242,
       vsix: vsix.out,
       workspace: smallRepository(),
-      settings: { "blocksight.reading.mode": "all", "blocksight.answer.maxTokens": 80 },
+      settings: { "blocksight.reading.mode": "all", "blocksight.answer.maxTokens": 400 },
       env: { XDG_CACHE_HOME: path.dirname(path.dirname(models)) },
     });
     view = await openAskView(bench.page);
@@ -163,7 +163,8 @@ describe.skipIf(skip !== "")(`the VSIX with the real coder ${skip}`, () => {
 
   it("stops the native loop in the middle of an answer", async () => {
     await ask(view, "Explain every function of this repository at length.");
-    await view.waitForSelector(".turn:last-child .answer p", { timeout: 200_000 });
+    // While it reads the question: a short answer could be over before the click.
+    await view.waitForSelector(".turn:last-child .progress-line", { timeout: 200_000 });
     await view.getByRole("button", { name: "Stop" }).click();
     await view.waitForSelector(".turn:last-child .sight", { timeout: 10_000 });
     expect(await view.locator(".turn:last-child .sight").innerText()).toContain("Stopped.");
