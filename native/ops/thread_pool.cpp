@@ -2,44 +2,118 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 namespace blocksight {
 
+namespace {
+
+// A layer has some ten jobs, each of some microseconds to milliseconds, and waking a thread takes
+// fifty: whoever waits looks again for about as long before it sleeps.
+constexpr auto kPatience = std::chrono::microseconds(60);
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
+
+// Looks until `is_ready` or patience runs out; whether it was ready.
+template <typename Test>
+bool spin(const Test& is_ready) {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  for (;;) {
+    for (int i = 0; i < 64; i++) {
+      if (is_ready()) return true;
+      pause();
+    }
+    if (std::chrono::steady_clock::now() > until) return is_ready();
+  }
+}
+
+}  // namespace
+
 struct ThreadPool::State {
   std::mutex turn;  // held by the caller whose job runs
+  std::vector<std::thread> workers;
+
+  // Pieces left in the low half, the job's number in the high one. Whoever takes one off holds the
+  // job open until it has finished the piece, so the fields below are stable while it works; a
+  // worker that comes late finds zero, whatever job is being written.
+  std::atomic<uint64_t> left{0};
+  const std::function<void(int64_t, int64_t)>* body = nullptr;
+  int64_t count = 0, grain = 1, pieces = 0;
+  std::atomic<int64_t> finished{0};
+  std::mutex failure_mutex;
+  std::exception_ptr failure;  // the first
+
   std::mutex mutex;
   std::condition_variable wake, done;
-  std::vector<std::thread> workers;
-  const std::function<void(int64_t, int64_t)>* body = nullptr;
-  int64_t count = 0, grain = 1;
-  std::atomic<int64_t> next{0};
-  uint64_t generation = 0;
-  int busy = 0;
-  bool stopping = false;
+  std::atomic<int> sleeping{0};
+  std::atomic<bool> caller_sleeps{false}, stopping{false};
+
+  static bool has_pieces(uint64_t value) { return static_cast<uint32_t>(value) != 0; }
 
   void take_pieces() {
-    for (;;) {
-      const int64_t begin = next.fetch_add(grain, std::memory_order_relaxed);
-      if (begin >= count) return;
-      (*body)(begin, std::min(count, begin + grain));
+    uint64_t value = left.load(std::memory_order_acquire);
+    while (has_pieces(value)) {
+      if (!left.compare_exchange_weak(value, value - 1, std::memory_order_acq_rel)) continue;
+      const int64_t begin = (pieces - static_cast<uint32_t>(value)) * grain;
+      try {
+        (*body)(begin, std::min(count, begin + grain));
+      } catch (...) {
+        const std::lock_guard lock(failure_mutex);
+        if (!failure) failure = std::current_exception();
+      }
+      const int64_t all = pieces;  // the job may be over after the next line
+      if (finished.fetch_add(1) + 1 == all && caller_sleeps.load()) {
+        const std::lock_guard lock(mutex);
+        done.notify_one();
+      }
+      value = left.load(std::memory_order_acquire);
     }
   }
 
   void work() {
-    uint64_t seen = 0;
-    std::unique_lock lock(mutex);
-    for (;;) {
-      wake.wait(lock, [&] { return stopping || generation != seen; });
-      if (stopping) return;
-      seen = generation;
-      lock.unlock();
+    const auto has_work = [this] { return has_pieces(left.load()) || stopping.load(); };
+    while (!stopping.load()) {
+      if (!spin(has_work)) {
+        std::unique_lock lock(mutex);
+        sleeping++;
+        wake.wait(lock, has_work);
+        sleeping--;
+      }
       take_pieces();
-      lock.lock();
-      if (--busy == 0) done.notify_one();
+    }
+  }
+
+  void run(const std::function<void(int64_t, int64_t)>& job, int64_t of_count, int64_t of_grain) {
+    body = &job;
+    count = of_count;
+    grain = of_grain;
+    pieces = (count + grain - 1) / grain;
+    failure = nullptr;
+    finished.store(0);
+    const uint64_t number = (left.load() >> 32) + 1;
+    left.store(number << 32 | static_cast<uint32_t>(pieces));
+    if (sleeping.load()) {
+      const std::lock_guard lock(mutex);
+      wake.notify_all();
+    }
+    take_pieces();
+    const auto is_done = [this] { return finished.load() == pieces; };
+    if (!spin(is_done)) {
+      std::unique_lock lock(mutex);
+      caller_sleeps.store(true);
+      done.wait(lock, is_done);
+      caller_sleeps.store(false);
     }
   }
 };
@@ -51,7 +125,7 @@ ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
 ThreadPool::~ThreadPool() {
   {
     const std::lock_guard lock(state_->mutex);
-    state_->stopping = true;
+    state_->stopping.store(true);
   }
   state_->wake.notify_all();
   for (std::thread& worker : state_->workers) worker.join();
@@ -62,6 +136,8 @@ int ThreadPool::threads() const { return static_cast<int>(state_->workers.size()
 void ThreadPool::parallel_for(int64_t count, int64_t grain,
                               const std::function<void(int64_t, int64_t)>& body) {
   if (count <= 0) return;
+  // Pieces are counted in 32 bits.
+  grain = std::max({grain, int64_t{1}, count / UINT32_MAX + 1});
   if (state_->workers.empty() || count <= grain) {
     for (int64_t begin = 0; begin < count; begin += grain) {
       body(begin, std::min(count, begin + grain));
@@ -69,18 +145,8 @@ void ThreadPool::parallel_for(int64_t count, int64_t grain,
     return;
   }
   const std::lock_guard turn(state_->turn);
-  std::unique_lock lock(state_->mutex);
-  state_->body = &body;
-  state_->count = count;
-  state_->grain = grain;
-  state_->next.store(0, std::memory_order_relaxed);
-  state_->busy = static_cast<int>(state_->workers.size());
-  state_->generation++;
-  lock.unlock();
-  state_->wake.notify_all();
-  state_->take_pieces();
-  lock.lock();
-  state_->done.wait(lock, [&] { return state_->busy == 0; });
+  state_->run(body, count, grain);
+  if (state_->failure) std::rethrow_exception(state_->failure);
 }
 
 }  // namespace blocksight
