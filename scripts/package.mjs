@@ -71,7 +71,13 @@ export function makeVsix({ target = "linux-x64", out, extension }) {
   writeFileSync(path.join(stage, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   mkdirSync(path.dirname(out), { recursive: true });
   const vsce = path.join(root, "node_modules/@vscode/vsce/vsce");
-  const args = ["--target", target, "--no-dependencies", "--allow-missing-repository"];
+  const args = [
+    "--target",
+    target,
+    "--no-dependencies",
+    "--allow-missing-repository",
+    "--no-rewrite-relative-links",
+  ];
   execFileSync(process.execPath, [vsce, "package", ...args, "-o", out], {
     cwd: stage,
     stdio: ["ignore", "pipe", "inherit"],

@@ -24,6 +24,7 @@ import {
   openWorkbench,
   root,
   screenshots,
+  setTheme,
   type Workbench,
 } from "./workbench.js";
 
@@ -184,6 +185,24 @@ describe.skipIf(skip !== "")(`the VSIX with the real coder ${skip}`, () => {
     expect(await view.locator(".turn .problem").count()).toBe(0);
     expect(enginesBelow(server.pid)).not.toEqual(engines);
   }, 500_000);
+
+  it("looks right in the light theme and in high contrast too", async () => {
+    const { page } = bench;
+    const themes = [
+      { label: "Light Modern", kind: "vscode-light", file: "real-light.png" },
+      { label: "Dark High Contrast", kind: "vscode-high-contrast", file: "real-contrast.png" },
+    ];
+    for (const { label, kind, file } of themes) {
+      await setTheme(page, label);
+      await command(page, "View: Close All Editors");
+      await command(page, "Blocksight: Show Evidence");
+      const evidence = await frameWith(page, ".virtual-row");
+      await evidence.waitForSelector(`body.${kind}`);
+      await evidence.waitForSelector(".heat-label");
+      await page.waitForTimeout(500);
+      await page.screenshot({ path: path.join(screenshots, file) });
+    }
+  });
 
   it("broke no policy", () => {
     expect(bench.wrong).toEqual([]);

@@ -317,7 +317,7 @@ function rowLabels(state: EvidenceState, files: Uint32Array, withForced: boolean
   const all = state.meta?.files ?? [];
   const labels = [...files].map((file) => {
     const title = nameOf(all, file);
-    return { text: shortPath(title, 26), title };
+    return { text: shortPath(title, 24), title };
   });
   if (!withForced) return labels;
   const forced = t("Selected by rule, not by the model");
