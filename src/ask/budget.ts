@@ -28,22 +28,37 @@ export function refuseOverBudget(pack: Pack, budgetTokens: number): void {
   throw overBudget(model.tokenCount, budgetTokens, largest);
 }
 
+/** Says also in numbers what is too large, for surfaces that offer to leave something out. */
+export class OverBudgetError extends BlocksightError {
+  constructor(
+    message: string,
+    next: string,
+    readonly tokens: number,
+    readonly budgetTokens: number,
+    readonly folders: readonly { readonly path: string; readonly tokens: number }[],
+  ) {
+    super("overBudget", message, next);
+  }
+}
+
 /** `folders` in the order in which to name them; far over the budget the count is an estimate. */
 export function overBudget(
   tokens: number,
   budgetTokens: number,
   folders: readonly { readonly path: string; readonly tokens: number }[],
   isEstimate = false,
-): BlocksightError {
+): OverBudgetError {
   const largest = folders
     .slice(0, LARGEST_FOLDERS_NAMED)
     .map((folder) => `${folder.path} ${count(folder.tokens)}`)
     .join(", ");
-  return new BlocksightError(
-    "overBudget",
+  return new OverBudgetError(
     `The pack has ${isEstimate ? "about " : ""}${count(tokens)} tokens and the budget is ` +
       `${count(budgetTokens)}${largest === "" ? "" : `; the largest: ${largest}`}.`,
     "Leave something out with --exclude, take part of it with --include, or raise --budget.",
+    tokens,
+    budgetTokens,
+    folders,
   );
 }
 

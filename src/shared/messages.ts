@@ -133,7 +133,8 @@ export interface AskTurn {
   readonly hasTrace: boolean;
   /** Files that changed since they were read. */
   readonly changed: readonly string[];
-  readonly droppedTurns: number;
+  /** What should be known and needs nothing done, in sentences. */
+  readonly notices: readonly string[];
 }
 
 export interface HistoryItem {

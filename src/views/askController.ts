@@ -4,6 +4,7 @@
  */
 import type { AskEvent } from "../ask/askEvents.js";
 import { GREEDY, type Asked, type ConnectedParts, type Question } from "../ask/askParts.js";
+import { OverBudgetError } from "../ask/budget.js";
 import type { ReadMode } from "../ask/readingPlan.js";
 import { AskSession } from "../askSession.js";
 import type { Turn } from "../shared/engineMessages.js";
@@ -134,6 +135,7 @@ export class AskController {
       await this.host.onAnswered(id, asked);
     } catch (error) {
       this.onDeath(error);
+      this.onOverBudget(error);
       this.reportBug(error);
       this.model.failTurn(problemOf(error));
     }
@@ -324,9 +326,20 @@ export class AskController {
 
   private onProblem(error: unknown): void {
     this.onDeath(error);
+    this.onOverBudget(error);
     this.reportBug(error);
     const problem = problemOf(error);
     if (problem !== undefined) this.model.setProblem(problem);
+  }
+
+  /** The pack's panel opens by itself and asks what should be left out. */
+  private onOverBudget(error: unknown): void {
+    if (!(error instanceof OverBudgetError)) return;
+    const { tokens, budgetTokens, folders } = error;
+    const none = { packing: false, files: 0, segments: 0, blocks: 0, paddingTokens: 0 };
+    const largest = folders.map(({ path, tokens: weight }) => ({ path, tokens: weight }));
+    const { leftOut } = this;
+    this.model.setPack({ ...none, skipped: [], tokens, budgetTokens, leftOut, largest });
   }
 
   private reportBug(error: unknown): void {

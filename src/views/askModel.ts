@@ -134,11 +134,15 @@ export class AskModel {
         this.appendText(event.text);
         return;
       }
+      case "notice": {
+        const { turns } = this.current;
+        this.updateTurn({ notices: [...(turns.at(-1)?.notices ?? []), event.text] });
+        return;
+      }
       case "packed":
       case "opened":
       case "traced":
       case "readingStarts":
-      case "notice":
       case "done":
         return; // the controller's
     }
@@ -239,7 +243,7 @@ function emptyTurn(id: string, question: string, scope: readonly string[]): AskT
     hasTrace: false,
     changed: [],
     error: undefined,
-    droppedTurns: 0,
+    notices: [],
   };
 }
 

@@ -6,7 +6,13 @@ import type { Problem, ProblemAction } from "../shared/messages.js";
 export function problemOf(error: unknown): Problem | undefined {
   if (error instanceof BlocksightError) {
     if (error.code === "cancelled") return undefined;
-    return { ...error.toWire(), actions: actionsFor(error.code) };
+    const wire = error.toWire();
+    // The catalogue's next step names options of the command line; here there are switches.
+    const next =
+      error.code === "overBudget"
+        ? "Leave something out in the list of packed files, or raise the budget in the settings."
+        : wire.next;
+    return { ...wire, next, actions: actionsFor(error.code) };
   }
   const message = error instanceof Error ? error.message : String(error);
   return {

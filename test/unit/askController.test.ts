@@ -177,6 +177,8 @@ describe("a question in the ask view", () => {
     const { controller, model } = makeController({ settings: { budgetTokens: 10 } });
     await controller.ask(QUESTION);
     expect(model.state.turns[0]?.error).toMatchObject({ code: "overBudget" });
+    expect(model.state.pack?.largest?.map(({ path }) => path)).toEqual(["shop/", "docs/"]);
+    expect(model.state.pack?.tokens).toBeGreaterThan(10);
   });
 
   it("reads only the saved file's changed segments after a save", async () => {

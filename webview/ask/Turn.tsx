@@ -26,6 +26,11 @@ export function Turn(props: {
       {turn.scope.length === 0 ? null : (
         <p class="note">{t("Within {0}", turn.scope.map((path) => safeText(path)).join(", "))}</p>
       )}
+      {turn.notices.map((notice) => (
+        <p key={notice} class="note">
+          {safeText(notice)}
+        </p>
+      ))}
       {isForeground ? <Progress activity={activity} /> : null}
       {turn.files.length === 0 ? null : <FilesRead files={turn.files} channel={channel} />}
       <div class="answer" aria-live="polite" aria-busy={isForeground}>
@@ -124,11 +129,6 @@ function SightLine(props: {
           <em>{t("The conversation is full: start a new one.")}</em>
         ) : null}
       </p>
-      {turn.droppedTurns === 0 ? null : (
-        <p class="note">
-          {t("The oldest turns no longer fit and were left out: {0}.", turn.droppedTurns)}
-        </p>
-      )}
       {turn.changed.length === 0 ? null : (
         <p class="note changed">
           {t("Changed since read: {0}", turn.changed.map((p) => safeText(p)).join(", "))}
