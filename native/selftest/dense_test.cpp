@@ -1,5 +1,5 @@
 // The base models without adapter, dense and causal, against PyTorch transformers in fp32
-// (test/golden/make_dense.py). The int8 products run with --calibrate=1 until their bounds are set.
+// (test/golden/make_dense.py).
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -65,6 +65,7 @@ class Sequence {
 struct Closeness {
   double largest_difference = 0;  // |ours - theirs| / |theirs|
   double least_cosine = 1, mean_cosine = 0;
+  size_t least_at = 0;  // position of the least cosine
 };
 
 const Json::Array& list(const Json& value, const char* key) { return *member(value, key).array(); }
@@ -96,7 +97,10 @@ Closeness check_greedy(const Json& golden, const Model& model) {
       }
       const double cosine = product / std::sqrt(own * other);
       close.largest_difference = std::max(close.largest_difference, std::sqrt(difference / other));
-      close.least_cosine = std::min(close.least_cosine, cosine);
+      if (cosine < close.least_cosine) {
+        close.least_cosine = cosine;
+        close.least_at = i * every;
+      }
       close.mean_cosine += cosine;
       rows++;
     }
@@ -108,13 +112,22 @@ Closeness check_greedy(const Json& golden, const Model& model) {
   }
   CHECK(rows > 0);
   close.mean_cosine /= static_cast<double>(rows);
-  std::printf("    %zu states: largest difference %.1e, least cosine %.6f, mean %.6f\n", rows,
-              close.largest_difference, close.least_cosine, close.mean_cosine);
+  std::printf(
+      "    %zu states: largest difference %.1e, least cosine %.6f at position %zu, mean "
+      "%.6f\n",
+      rows, close.largest_difference, close.least_cosine, close.least_at, close.mean_cosine);
   return close;
 }
 
+// Calibrated on the real weights: the best token differs at a margin of 2.3 nat at the second token
+// of one of the coder's runs, and under 0.5 nat everywhere behind it. So the bound leaves out two
+// tokens.
+constexpr size_t kFirstTokens = 2;
+
 struct Divergence {
   double mean_kl = 0, same_best = 0;
+  double largest_margin = 0;  // of the reference, where the best token is another; behind the first
+  size_t margin_at = 0;
 };
 
 // KL over the reference's 64 best tokens and one class for the rest, and how often the best token
@@ -122,7 +135,6 @@ struct Divergence {
 Divergence divergence(const Json& golden, const Golden& segments, const Model& model) {
   Divergence out;
   size_t rows = 0;
-  double largest_margin = 0;
   for (const Json& run : list(golden, "forced")) {
     const std::vector<double> log_sums = numbers(member(run, "logSumExp"));
     std::vector<uint32_t> ids = segments.ids[static_cast<size_t>(*member(run, "segment").number())];
@@ -150,8 +162,9 @@ Divergence divergence(const Json& golden, const Golden& segments, const Model& m
       out.mean_kl += kl + p_rest * std::log(p_rest / q_rest);
       if (double{logits[top[0]]} == best) {
         out.same_best += 1;
-      } else {
-        largest_margin = std::max(largest_margin, steps[1] / 1000);
+      } else if (row >= kFirstTokens && steps[1] / 1000 > out.largest_margin) {
+        out.largest_margin = steps[1] / 1000;
+        out.margin_at = row;
       }
       rows++;
     }
@@ -161,8 +174,8 @@ Divergence divergence(const Json& golden, const Golden& segments, const Model& m
   out.same_best /= static_cast<double>(rows);
   std::printf(
       "    %zu tokens: mean KL %.5f, the same best token %.2f %%, largest margin where not "
-      "%.2f\n",
-      rows, out.mean_kl, 100 * out.same_best, largest_margin);
+      "%.2f at position %zu\n",
+      rows, out.mean_kl, 100 * out.same_best, out.largest_margin, out.margin_at);
   return out;
 }
 
@@ -172,40 +185,42 @@ void check_on_ref(const std::string& name) {
   CHECK(close.largest_difference <= 1e-4);
 }
 
-void check_on_cpu(const std::string& name, const std::string& segments, const char* numerics,
-                  const char* kv) {
+RealModel on_cpu(const std::string& name, const char* type) {
   const OpTable* const table = cpu_table(nullptr);
   if (!table) SKIP("no cpu tier for this processor");
   bs_engine_options options = {};
-  options.numerics = numerics;
-  options.kv = kv;
-  const RealModel real = real_model(name, *table, false, options);
+  options.numerics = type;
+  options.kv = type;
+  return real_model(name, *table, false, options);
+}
+
+void check_bf16(const std::string& name) {
+  const RealModel real = on_cpu(name, "bf16");
+  const Closeness close = check_greedy(read_golden("dense-" + name + ".json"), *real.model);
+  CHECK(close.least_cosine >= 0.9995);
+}
+
+void check_int8(const std::string& name, const std::string& segments) {
+  const RealModel real = on_cpu(name, "i8");
   const Json golden = read_golden("dense-" + name + ".json");
   const Closeness close = check_greedy(golden, *real.model);
-  if (std::string(numerics) == "bf16") {
-    CHECK(close.least_cosine >= 0.9995);
-    return;
-  }
-  CHECK(close.mean_cosine >= 0.999);
   CHECK(close.least_cosine >= 0.99);
+  CHECK(close.mean_cosine >= 0.999);
   const Divergence d = divergence(golden, parse_golden(read_golden(segments)), *real.model);
   CHECK(d.mean_kl <= 0.02);
   CHECK(d.same_best >= 0.96);
+  CHECK(d.largest_margin <= 0.5);
 }
 
 }  // namespace
 
 TEST_WITH("golden-dir", "dense: ref computes what PyTorch does, scout") { check_on_ref("scout"); }
 TEST_WITH("golden-dir", "dense: ref computes what PyTorch does, coder") { check_on_ref("coder"); }
-TEST_WITH("golden-dir", "dense: cpu in bf16 is close to PyTorch, scout") {
-  check_on_cpu("scout", "independent.json", "bf16", "bf16");
+TEST_WITH("golden-dir", "dense: cpu in bf16 is close to PyTorch, scout") { check_bf16("scout"); }
+TEST_WITH("golden-dir", "dense: cpu in bf16 is close to PyTorch, coder") { check_bf16("coder"); }
+TEST_WITH("golden-dir", "dense: cpu in int8 is close to PyTorch, scout") {
+  check_int8("scout", "independent.json");
 }
-TEST_WITH("calibrate", "dense: cpu in int8 is close to PyTorch, scout") {
-  check_on_cpu("scout", "independent.json", "i8", "i8");
-}
-TEST_WITH("golden-dir", "dense: cpu in bf16 is close to PyTorch, coder") {
-  check_on_cpu("coder", "independent-qwen.json", "bf16", "bf16");
-}
-TEST_WITH("calibrate", "dense: cpu in int8 is close to PyTorch, coder") {
-  check_on_cpu("coder", "independent-qwen.json", "i8", "i8");
+TEST_WITH("golden-dir", "dense: cpu in int8 is close to PyTorch, coder") {
+  check_int8("coder", "independent-qwen.json");
 }
