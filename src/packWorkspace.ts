@@ -31,7 +31,7 @@ export interface PackWorkspaceOptions {
   readonly onProgress?: (progress: PackingProgress) => void;
 }
 
-export interface PackingProgress {
+interface PackingProgress {
   readonly files: number;
   readonly ofFiles: number;
   readonly bytes: number;

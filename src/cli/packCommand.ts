@@ -16,7 +16,7 @@ import { ProgressLine } from "./progressLine.js";
 import { styleOf } from "./style.js";
 
 /** What packing needs; tests put a fake engine here. */
-export interface PackParts {
+interface PackParts {
   readonly engine: Engine;
   readonly findSymbols: FindSymbols;
   /** Where adapters and tokenizers of the product lie. */

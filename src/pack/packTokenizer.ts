@@ -15,7 +15,7 @@ export interface PackTokenizer {
 }
 
 /** The reply of the engine's `tokenize`: per text its ids and their exclusive byte end offsets. */
-export interface Tokenized {
+interface Tokenized {
   readonly ids: readonly Uint32Array[];
   readonly ends: readonly Uint32Array[];
 }

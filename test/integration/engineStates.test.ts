@@ -10,7 +10,8 @@ import { FakeEngine } from "../fakes/fakeEngine.js";
 import { hasAddon, RealEngine } from "../fakes/realEngine.js";
 import { writeTinyModel } from "../fakes/tinyModel.js";
 
-const SEGMENTS = Uint32Array.of(0, 1, 2, 3);
+/** So many that reading them all outlasts any request made meanwhile: it ends when it is cancelled. */
+const SEGMENTS = Uint32Array.from({ length: 64 }, (_, i) => i);
 const read: ReadRequest = { model: "coder", segments: SEGMENTS, background: false };
 const ask: AskRequest = {
   model: "coder",
