@@ -80,10 +80,13 @@ void round_row(const float* x, int64_t cols, int64_t padded, uint16_t* out, int6
   }
 }
 
-// Byte j of every lane, unsigned or signed.
+// Byte j of every lane, unsigned (of nibbles) or signed.
 template <int J>
 BS_INLINE F32 unsigned_byte(B64 x) {
-  return to_f32(shift_right<8 * J>(as_i32(x)) & i32(0xFF));
+  const I32 lanes = as_i32(x);
+  if constexpr (J == 0) return to_f32(lanes & i32(0xFF));
+  if constexpr (J == 3) return to_f32(shift_right<24>(lanes));  // below 128: nibbles only
+  return to_f32(shift_right<8 * J>(lanes) & i32(0xFF));
 }
 template <int J>
 BS_INLINE F32 signed_byte(B64 x) {
@@ -190,8 +193,10 @@ void expand_bf16(const Panel& panel, int64_t begin, int64_t end, uint16_t* out) 
   }
   expand_values(panel, begin, end,
                 [&](int64_t k, F32 even, F32 odd) __attribute__((always_inline)) {
-                  const I32 upper = rounded_bf16(odd) & i32(static_cast<int32_t>(0xFFFF0000u));
-                  const I32 lower = shift_right<16>(rounded_bf16(even)) & i32(0xFFFF);
+                  // Ties away from zero: a weight lies on one too rarely to pay for even.
+                  const I32 half = i32(0x8000), mask = i32(static_cast<int32_t>(0xFFFF0000u));
+                  const I32 upper = (as_i32(odd) + half) & mask;
+                  const I32 lower = shift_right_zeros<16>(as_i32(even) + half);
                   store(reinterpret_cast<int32_t*>(out + k * kPanel), upper | lower);
                 });
 }

@@ -93,6 +93,10 @@ template <int N>
 BS_INLINE I32 shift_right(I32 a) {
   return {_mm512_srai_epi32(a.v, N)};
 }
+template <int N>
+BS_INLINE I32 shift_right_zeros(I32 a) {
+  return {_mm512_srli_epi32(a.v, N)};
+}
 BS_INLINE int32_t sum(I32 a) {
   const __m256i s8 =
       _mm256_add_epi32(_mm512_castsi512_si256(a.v), _mm512_extracti64x4_epi64(a.v, 1));
@@ -250,6 +254,10 @@ BS_INLINE I32 shift_left(I32 x) {
 template <int N>
 BS_INLINE I32 shift_right(I32 x) {
   return {_mm256_srai_epi32(x.a, N), _mm256_srai_epi32(x.b, N)};
+}
+template <int N>
+BS_INLINE I32 shift_right_zeros(I32 x) {
+  return {_mm256_srli_epi32(x.a, N), _mm256_srli_epi32(x.b, N)};
 }
 BS_INLINE int32_t sum(I32 x) {
   const __m256i s8 = _mm256_add_epi32(x.a, x.b);

@@ -112,7 +112,9 @@ void check_against_ref(const NamedTable& named, StoredWeights& weights, int64_t 
       worst = std::max(worst, std::abs(double{got[at]} - want[at]) / (error + 1e-6));
     }
   }
-  if (!(worst < 6)) {
+  // Of some thousand outputs the worst would lie at 4 were errors independent; the sixteen values of
+  // a block's nibbles round alike wherever they stand.
+  if (!(worst < 8)) {
     check::fail(__FILE__, __LINE__,
                 std::string(named.isa) + " " + weight_type_name(weights.linear.weight.type) +
                     (phase == Phase::decode ? " decode" : " prefill") + ": " +
