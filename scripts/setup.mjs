@@ -113,7 +113,7 @@ export function ensureNative() {
     },
     () => {
       say("Building the engine …");
-      buildNative("release");
+      buildNative("release", ["blocksight_addon"]);
     },
   );
 }
