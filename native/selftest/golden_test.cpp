@@ -17,6 +17,7 @@ void check_part(const std::string& name) {
   check_probes(golden, *pack);
   for (const GoldenResult& result : golden.results) {
     check_answer(golden, result, *pack);
+    if (!result.pointed.empty()) continue;  // the same question, and the same tokens
     CHECK(has_all_steps(result));
     check_selections(result, *pack);
   }
