@@ -4,6 +4,7 @@ import type { ReadMode } from "../ask/readingPlan.js";
 import type { Sampling } from "../shared/engineMessages.js";
 import type { IndexSource, Layout } from "../shared/model.js";
 import {
+  PACK_OPTIONS,
   parseCommand,
   realNumber,
   takePositionals,
@@ -36,10 +37,7 @@ export interface AskArguments {
 
 const OPTIONS = {
   help: { type: "boolean", short: "h" },
-  repo: { type: "string", multiple: true },
-  include: { type: "string", multiple: true },
-  exclude: { type: "string", multiple: true },
-  budget: { type: "string" },
+  ...PACK_OPTIONS,
   model: { type: "string" },
   read: { type: "string", default: "auto" },
   index: { type: "string" },

@@ -1,7 +1,13 @@
 /** `pack`'s arguments, checked. */
 import type { FileOrder } from "../pack/orderFiles.js";
 import type { Layout } from "../shared/model.js";
-import { parseCommand, takePositionals, usageError, wholeNumber } from "./parseCommand.js";
+import {
+  PACK_OPTIONS,
+  parseCommand,
+  takePositionals,
+  usageError,
+  wholeNumber,
+} from "./parseCommand.js";
 
 export interface PackArguments {
   readonly isHelp: boolean;
@@ -18,10 +24,7 @@ export interface PackArguments {
 
 const OPTIONS = {
   help: { type: "boolean", short: "h" },
-  repo: { type: "string", multiple: true },
-  include: { type: "string", multiple: true },
-  exclude: { type: "string", multiple: true },
-  budget: { type: "string" },
+  ...PACK_OPTIONS,
   layout: { type: "string", default: "independent" },
   order: { type: "string" },
   json: { type: "boolean", default: false },

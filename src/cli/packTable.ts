@@ -1,5 +1,5 @@
 /** A pack as the object of `pack --json`, and as text. Pure. */
-import { SCHEMA } from "../shared/answer.js";
+import { SCHEMA, type SkippedEntry, skippedEntries } from "../shared/answer.js";
 import { BLOCK_TOKENS, blocksOf } from "../shared/blocks.js";
 import type { Layout } from "../shared/model.js";
 import type { Pack, SkipReason, SkipRule } from "../shared/pack.js";
@@ -19,11 +19,7 @@ export interface PackTable {
     readonly blocks: number;
     readonly tokens: number;
     readonly paddingTokens: number;
-    readonly skipped: readonly {
-      readonly path: string;
-      readonly reason: SkipReason;
-      readonly rule: SkipRule | null;
-    }[];
+    readonly skipped: readonly SkippedEntry[];
   };
   /** In pack order. */
   readonly files: readonly {
@@ -53,7 +49,7 @@ export function packTableOf(pack: Pack, layout: Layout, packMs: number): PackTab
       blocks: model.blockCount,
       tokens: model.tokenCount,
       paddingTokens: model.paddingTokens,
-      skipped: pack.skipped.map(({ path, reason, rule }) => ({ path, reason, rule: rule ?? null })),
+      skipped: skippedEntries(pack.skipped),
     },
     files: pack.files.map(({ path, bytes, lines, firstSegment, segmentCount }) => {
       const held = model.tokens.slice(firstSegment, firstSegment + segmentCount);

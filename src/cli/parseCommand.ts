@@ -4,6 +4,14 @@ import { BlocksightError } from "../shared/errors.js";
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
+/** What every command that packs takes: which files, and how many of their tokens. */
+export const PACK_OPTIONS = {
+  repo: { type: "string", multiple: true },
+  include: { type: "string", multiple: true },
+  exclude: { type: "string", multiple: true },
+  budget: { type: "string" },
+} as const;
+
 type Parsed<O extends Options> = ReturnType<
   typeof parseArgs<{ args: string[]; options: O; strict: true; allowPositionals: true }>
 >;

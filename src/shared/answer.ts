@@ -1,6 +1,6 @@
 /** The object of `ask --json` (schema 1): the one result type of command line, views and exports. */
 import type { IndexSource, Layout } from "./model.js";
-import type { SkipReason, SkipRule } from "./pack.js";
+import type { SkipReason, SkippedFile, SkipRule } from "./pack.js";
 import type { WireError } from "./errors.js";
 
 export const SCHEMA = 1;
@@ -65,6 +65,17 @@ export interface Timings {
   readonly decodeMs: number;
 }
 
+/** A skipped file as `ask --json` and `pack --json` print it. */
+export interface SkippedEntry {
+  readonly path: string;
+  readonly reason: SkipReason;
+  readonly rule: SkipRule | null;
+}
+
+export function skippedEntries(skipped: readonly SkippedFile[]): readonly SkippedEntry[] {
+  return skipped.map(({ path, reason, rule }) => ({ path, reason, rule: rule ?? null }));
+}
+
 export interface AskResult {
   readonly schema: typeof SCHEMA;
   readonly question: string;
@@ -81,11 +92,7 @@ export interface AskResult {
     readonly blocks: number;
     readonly tokens: number;
     readonly paddingTokens: number;
-    readonly skipped: readonly {
-      readonly path: string;
-      readonly reason: SkipReason;
-      readonly rule: SkipRule | null;
-    }[];
+    readonly skipped: readonly SkippedEntry[];
   };
   /** Sorted by focus, then mass. */
   readonly files: readonly FileRead[];

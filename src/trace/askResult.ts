@@ -1,6 +1,6 @@
 /** A finished question to the object of `--json`: a saved trace gives the same one. */
 import type { AnswerModel, AskResult, Citation, FileRead, Sight } from "../shared/answer.js";
-import { SCHEMA } from "../shared/answer.js";
+import { SCHEMA, skippedEntries } from "../shared/answer.js";
 import { AnswerText } from "./answerText.js";
 import { type AskTrace, type TracedModel, answeringTrace } from "./askTrace.js";
 import { citedLines, rankFiles } from "./rankFiles.js";
@@ -28,7 +28,7 @@ export function askResultOf(ask: AskTrace): AskResult {
       blocks: model.table.blockCount,
       tokens: model.table.tokenCount,
       paddingTokens: model.table.paddingTokens,
-      skipped: pack.skipped.map(({ path, reason, rule }) => ({ path, reason, rule: rule ?? null })),
+      skipped: skippedEntries(pack.skipped),
     },
     files,
     timings: ask.timings,
