@@ -42,6 +42,7 @@ const steps = [
   },
   { name: "native", command: script("nativeTest.mjs", "release") },
   { name: "tokenizers", command: script("tokenizerParity.mjs") },
+  { name: "sanitizers", command: script("nativeTest.mjs", "asan", "ubsan") },
 ];
 
 function vitestCounts(file) {
