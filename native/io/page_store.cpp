@@ -122,7 +122,7 @@ class FolderPageStore final : public PageStore {
     }
     make_room(bytes);
     int reason = write_page(key, index, kv);
-    if (reason == ENOENT) {  // the folder is gone, or a cleaner took the file before it was locked
+    if (reason == ENOENT) {  // the folder is gone
       prepare_folder();
       reason = write_page(key, index, kv);
     }
@@ -182,19 +182,39 @@ class FolderPageStore final : public PageStore {
            checksum64(kv.data(), kv.size()) == header.kv_checksum;
   }
 
+  // A new temporary file with its lock held, or -1 and the errno. The lock says that the writer
+  // lives, in every process and container; it dies with it. Between the two calls a cleaner may take
+  // the file for abandoned: cleaners remove names only under the lock, so the one look after it is
+  // enough, and another name is tried.
+  int create_locked(const PageKey& key, std::string& name) const {
+    static std::atomic<uint64_t> counter{0};
+    for (;;) {
+      name = folder_ + "/" + hex(key) + "." + std::to_string(::getpid()) + "-" +
+             std::to_string(counter++) + kTemporaryEnd;
+      const int fd =
+          ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+      if (fd < 0) return -1;
+      struct stat info {};
+      const bool locked = ::flock(fd, LOCK_EX) == 0 && ::fstat(fd, &info) == 0;
+      if (locked && info.st_nlink > 0) return fd;
+      const int reason = errno;
+      ::unlink(name.c_str());
+      ::close(fd);
+      if (!locked) {
+        errno = reason;
+        return -1;
+      }
+    }
+  }
+
   // 0 or the errno; after a failure the temporary file is gone.
   int write_page(const PageKey& key, std::span<const std::byte> index,
                  std::span<const std::byte> kv) {
-    static std::atomic<uint64_t> counter{0};
-    const std::string temporary = folder_ + "/" + hex(key) + "." + std::to_string(::getpid()) +
-                                  "-" + std::to_string(counter++) + kTemporaryEnd;
     if (const int reason = before("create")) return reason;
-    File file(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    std::string temporary;
+    const File file(create_locked(key, temporary));
     if (!file.ok()) return errno;
-    // The lock says that the writer lives, in every process and container; it dies with it.
-    int reason = ::flock(file.fd(), LOCK_EX) == 0 ? 0 : errno;
-    if (reason == 0) reason = write_parts(file.fd(), key, index, kv);
+    int reason = write_parts(file.fd(), key, index, kv);
     if (reason == 0) reason = before("rename");
     if (reason == 0 && ::rename(temporary.c_str(), path(key).c_str()) != 0) reason = errno;
     if (reason != 0) {
