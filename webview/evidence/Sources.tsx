@@ -3,13 +3,13 @@ import { useMemo } from "preact/hooks";
 import type { Dispatch } from "preact/hooks";
 import type { JSX } from "preact";
 import type { FileReads } from "../../src/shared/evidence.js";
-import { decimal, percent, t } from "../l10n.js";
+import { t } from "../l10n.js";
 import { Bar } from "../ui/Bar.js";
 import { Select } from "../ui/controls.js";
 import { safeText, shortPath } from "../ui/safeText.js";
 import { VirtualList } from "../ui/VirtualList.js";
 import type { EvidenceClient } from "./evidenceClient.js";
-import { rankedFiles, type RankedFile } from "./rankedFiles.js";
+import { measureText, rankedFiles, type RankedFile } from "./rankedFiles.js";
 import {
   effectiveSort,
   type EvidenceAction,
@@ -101,10 +101,6 @@ function views(): { value: SourcesView; label: string }[] {
     { value: "treemap", label: t("Treemap") },
     { value: "table", label: t("Table") },
   ];
-}
-
-export function measureText(file: RankedFile, sort: SortKey): string {
-  return sort === "lift" ? `${decimal(file.lift, 1)}×` : percent(file[sort]);
 }
 
 function FileList(props: {

@@ -5,8 +5,7 @@ import type { JSX } from "preact";
 import { t } from "../l10n.js";
 import { safeText } from "../ui/safeText.js";
 import { heatRamp, themeColors } from "./colors.js";
-import type { RankedFile } from "./rankedFiles.js";
-import { measureText } from "./Sources.js";
+import { measureText, type RankedFile } from "./rankedFiles.js";
 import type { EvidenceAction, EvidenceState, SortKey } from "./store.js";
 import { treemap, type Rect } from "./treemapLayout.js";
 

@@ -1,5 +1,6 @@
 /** Files in the order of the chosen measure, with their numbers for the chosen span. Pure. */
 import type { EvidenceFile, FileReads } from "../../src/shared/evidence.js";
+import { decimal, percent } from "../l10n.js";
 import type { SortKey } from "./store.js";
 
 export interface RankedFile {
@@ -48,4 +49,9 @@ export function rankedFiles(
       (b.scoutFocus ?? 0) - (a.scoutFocus ?? 0) ||
       a.file - b.file,
   );
+}
+
+/** The chosen measure as a reader sees it: a factor for lift, else a share of 100 %. */
+export function measureText(file: RankedFile, sort: SortKey): string {
+  return sort === "lift" ? `${decimal(file.lift, 1)}×` : percent(file[sort]);
 }
