@@ -22,16 +22,32 @@ inline constexpr int64_t kGroup = 128;  // inputs that share a scale in integer 
 inline constexpr int kMostActivation = 4095, kMostWeight = 2047;
 inline constexpr int64_t kTileCols = 32;  // two panels
 
-// How a panel is stored. nibble: [K/32][4][64] bytes, byte (r, j) of quarter s holds input
-// 4s + j below and 16 + 4s + j above, value = scale * nibble + minimum. byte: [K/4][16][4] signed,
-// value = scale * byte. half: bf16 [K/2][16][2]. single: fp32 [K][16].
+// How a panel is stored. nibble: [4][64] bytes for 32 inputs, byte (r, j) of quarter s holds input
+// 4s + j below and 16 + 4s + j above, value = scale * nibble + minimum. byte: [8][16][4] signed,
+// value = scale * byte. Of both, 64 inputs with their scales lie together, so that decoding reads
+// one stream. half: bf16 [K/2][16][2]. single: fp32 [K][16].
 enum class Form : uint8_t { nibble, byte, half, single };
+
+// Bytes of 32 inputs of a panel, and of 64 with scales (and minimums) behind them, all f16 [2][16].
+inline constexpr int64_t sub_bytes(Form form) { return form == Form::nibble ? 256 : 512; }
+inline constexpr int64_t pair_bytes(Form form) {
+  return 2 * sub_bytes(form) + (form == Form::nibble ? 128 : 64);
+}
 
 struct Panel {
   Form form;
   const uint8_t* data;
-  const uint16_t* scale;    // f16 [K/32][16]
-  const uint16_t* minimum;  // f16 [K/32][16], nibble only
+
+  // Of 32 inputs of nibbles or bytes.
+  const uint8_t* values(int64_t sub) const {
+    return data + sub / 2 * pair_bytes(form) + sub % 2 * sub_bytes(form);
+  }
+  const uint16_t* scale(int64_t sub) const {
+    return reinterpret_cast<const uint16_t*>(data + sub / 2 * pair_bytes(form) +
+                                             2 * sub_bytes(form)) +
+           sub % 2 * kPanel;
+  }
+  const uint16_t* minimum(int64_t sub) const { return scale(sub) + 2 * kPanel; }
 };
 
 // A row for decoding: value = scale * (256 high + low), groups = ceil(padded / kGroup).
@@ -40,6 +56,7 @@ struct SplitRow {
   int8_t* low;       // [padded]
   float* scale;      // [groups]
   int32_t* sub_sum;  // [padded / kSub], of 256 high + low
+  float* sub_value;  // [padded / kSub], scale * sub_sum
 };
 
 // Products may read activations up to the next multiple of this many rows.
@@ -95,6 +112,7 @@ struct Matvec {
   const float* x_scale;  // [rows][group_stride]
   int64_t group_stride;
   const int32_t* x_sub_sum;  // [rows][sub_stride]
+  const float* x_sub_value;  // [rows][sub_stride]
   int64_t sub_stride;
   Panel panel;
   int64_t depth;

@@ -17,8 +17,10 @@ using blocksight::cpu::kPanel;
 using blocksight::cpu::kSub;
 using blocksight::cpu::kTileCols;
 using blocksight::cpu::Matvec;
+using blocksight::cpu::pair_bytes;
 using blocksight::cpu::Panel;
 using blocksight::cpu::SplitRow;
+using blocksight::cpu::sub_bytes;
 
 // Sixteen values of a row from `at`, zeros beyond its end.
 BS_INLINE F32 load_within(const float* x, int64_t at, int64_t cols) {
@@ -62,7 +64,9 @@ void split_row(const float* x, int64_t cols, int64_t padded, const SplitRow& out
         store_bytes(reinterpret_cast<uint8_t*>(out.low) + i, q - shift_left<8>(high));
         total = total + q;
       }
-      out.sub_sum[sub / kSub] = sum(total);
+      const int32_t all = sum(total);
+      out.sub_sum[sub / kSub] = all;
+      out.sub_value[sub / kSub] = scale * static_cast<float>(all);
     }
   });
 }
@@ -123,9 +127,9 @@ void expand_i16(const Panel& panel, int64_t begin, int64_t end, int16_t* out, fl
     const int64_t stop = at + kGroup < end ? at + kGroup : end;
     F32 most = f32(0);
     for (int64_t sub = at / kSub; sub < stop / kSub; sub++) {
-      const F32 d = load_f16(panel.scale + sub * kPanel);
+      const F32 d = load_f16(panel.scale(sub));
       if (nibbles) {
-        const F32 low = load_f16(panel.minimum + sub * kPanel), high = fma(d, f32(15), low);
+        const F32 low = load_f16(panel.minimum(sub)), high = fma(d, f32(15), low);
         most = max(max(abs(low), abs(high)), most);
       } else {
         most = max(d * f32(127), most);
@@ -140,12 +144,12 @@ void expand_i16(const Panel& panel, int64_t begin, int64_t end, int16_t* out, fl
         const I32 pair = (to_i32(even) & i32(0xFFFF)) | shift_left<16>(to_i32(odd));
         store(reinterpret_cast<int32_t*>(to + k * kPanel), pair);
       };
-      const F32 d = load_f16(panel.scale + sub * kPanel) * factor;
+      const F32 d = load_f16(panel.scale(sub)) * factor;
       if (nibbles) {
-        const F32 m = load_f16(panel.minimum + sub * kPanel) * factor;
-        nibble_values(panel.data + sub * 256, d, m, put);
+        const F32 m = load_f16(panel.minimum(sub)) * factor;
+        nibble_values(panel.values(sub), d, m, put);
       } else {
-        byte_values(panel.data + sub * 512, d, put);
+        byte_values(panel.values(sub), d, put);
       }
     }
   }
@@ -159,10 +163,10 @@ BS_INLINE void expand_values(const Panel& panel, int64_t begin, int64_t end, con
     const auto put_here = [&](int64_t k, F32 even, F32 odd)
                               __attribute__((always_inline)) { put(first + k, even, odd); };
     if (panel.form == Form::nibble) {
-      nibble_values(panel.data + sub * 256, load_f16(panel.scale + sub * kPanel),
-                    load_f16(panel.minimum + sub * kPanel), put_here);
+      nibble_values(panel.values(sub), load_f16(panel.scale(sub)),
+                    load_f16(panel.minimum(sub)), put_here);
     } else if (panel.form == Form::byte) {
-      byte_values(panel.data + sub * 512, load_f16(panel.scale + sub * kPanel), put_here);
+      byte_values(panel.values(sub), load_f16(panel.scale(sub)), put_here);
     } else if (panel.form == Form::half) {
       for (int64_t k = 0; k < kSub; k += 2) {
         const I32 two = as_i32(load64(panel.data + (sub * kSub + k) * 32));
@@ -347,8 +351,10 @@ BS_INLINE I32 dot_signed(I32 acc, B64 w, B64 x) {
 #endif
 }
 #ifdef __AVX512F__
+constexpr bool kUnsigned = true;
 BS_INLINE I32 taken_back(int32_t x_sum) { return i32(-128 * x_sum); }
 #else
+constexpr bool kUnsigned = false;
 BS_INLINE I32 taken_back(int32_t) { return i32(0); }
 #endif
 // The same for nibbles, which no instruction set can saturate with.
@@ -362,71 +368,93 @@ BS_INLINE I32 dot_nibbles(I32 acc, B64 w, B64 x) {
 #endif
 }
 
+// Sums over 32 inputs of one row, in halves: 256 high + low.
+struct Halves {
+  I32 high, low;
+};
+template <Form F>
+BS_INLINE void add_dots(Halves& to, B64 w, const int8_t* high, const int8_t* low) {
+#ifdef __AVX512F__
+  to.high = dot_unsigned_at(to.high, w, high);
+  to.low = dot_unsigned_at(to.low, w, low);
+#else
+  if constexpr (F == Form::nibble) {
+    to.high = dot_nibbles(to.high, w, broadcast4(high));
+    to.low = dot_nibbles(to.low, w, broadcast4(low));
+  } else {
+    to.high = dot_signed(to.high, w, broadcast4(high));
+    to.low = dot_signed(to.low, w, broadcast4(low));
+  }
+#endif
+}
+
 // One panel against R rows, straight from what is stored; bound by memory where R is small.
-template <int R>
+template <Form F, int R>
 BS_INLINE void matvec_rows(const Matvec& a, int64_t row) {
+  // Far enough for memory's latency, near enough to stay in the first-level cache.
+  constexpr int kAhead = 4096;
+  constexpr int kLines = static_cast<int>(pair_bytes(F) / 64), kQuarters = sub_bytes(F) / 64;
   F32 total[R];
 #pragma GCC unroll 4
   for (int r = 0; r < R; r++) total[r] = f32(0);
-  const bool nibbles = a.panel.form == Form::nibble;
-  for (int64_t sub = 0; sub < a.depth / kSub; sub++) {
-    I32 high[R], low[R];
-    const int64_t at = row * a.x_stride + sub * kSub;
-    if (nibbles) {
-#pragma GCC unroll 4
-      for (int r = 0; r < R; r++) high[r] = low[r] = i32(0);
-#pragma GCC unroll 4
-      for (int q = 0; q < 4; q++) {
-        const B64 both = load64(a.panel.data + sub * 256 + q * 64);
-        const B64 w[2] = {low_nibbles(both), high_nibbles(both)};
-#pragma GCC unroll 4
-        for (int r = 0; r < R; r++) {
+  const uint8_t* at = a.panel.data;
+  for (int64_t sub = 0; sub < a.depth / kSub; sub += 2, at += pair_bytes(F)) {
+#pragma GCC unroll 32
+    for (int line = 0; line < kLines; line++) prefetch(at + kAhead + line * 64);
+    const auto* const scales = reinterpret_cast<const uint16_t*>(at + 2 * sub_bytes(F));
 #pragma GCC unroll 2
-          for (int h = 0; h < 2; h++) {
-            const int64_t x = at + r * a.x_stride + 4 * q + 16 * h;
-            high[r] = dot_nibbles(high[r], w[h], broadcast4(a.high + x));
-            low[r] = dot_nibbles(low[r], w[h], broadcast4(a.low + x));
-          }
-        }
-      }
-    } else {
+    for (int half = 0; half < 2; half++) {
+      const uint8_t* const data = at + half * sub_bytes(F);
+      const int64_t x = row * a.x_stride + (sub + half) * kSub;
+      const int64_t of_sub = row * a.sub_stride + sub + half;
+      Halves dots[R];
 #pragma GCC unroll 4
       for (int r = 0; r < R; r++) {
-        // 256 high + low loses 128 times its sum; all of it is taken from low.
-        high[r] = i32(0);
-        low[r] = taken_back(a.x_sub_sum[(row + r) * a.sub_stride + sub]);
+        // 256 high + low of bytes loses 128 times its sum; all of it is taken from low.
+        const int32_t lost = F == Form::byte ? a.x_sub_sum[of_sub + r * a.sub_stride] : 0;
+        dots[r] = {i32(0), F == Form::byte ? taken_back(lost) : i32(0)};
       }
 #pragma GCC unroll 8
-      for (int q = 0; q < 8; q++) {
-        const B64 w = load64(a.panel.data + sub * 512 + q * 64);
+      for (int q = 0; q < kQuarters; q++) {
+        const B64 both = load64(data + q * 64);
+        const bool nibbles = F == Form::nibble;
+        const B64 w = nibbles ? low_nibbles(both) : kUnsigned ? flip_sign_bit(both) : both;
+        const B64 above = high_nibbles(both);
 #pragma GCC unroll 4
         for (int r = 0; r < R; r++) {
-          const int64_t x = at + r * a.x_stride + 4 * q;
-          high[r] = dot_signed(high[r], w, broadcast4(a.high + x));
-          low[r] = dot_signed(low[r], w, broadcast4(a.low + x));
+          const int64_t from = x + r * a.x_stride + 4 * q;
+          add_dots<F>(dots[r], w, a.high + from, a.low + from);
+          if (nibbles) add_dots<F>(dots[r], above, a.high + from + 16, a.low + from + 16);
         }
       }
-    }
-    const F32 d = load_f16(a.panel.scale + sub * kPanel);
-    const F32 m = nibbles ? load_f16(a.panel.minimum + sub * kPanel) : f32(0);
+      const F32 d = load_f16(scales + half * kPanel);
 #pragma GCC unroll 4
-    for (int r = 0; r < R; r++) {
-      const F32 scale = f32(a.x_scale[(row + r) * a.group_stride + sub * kSub / kGroup]);
-      total[r] = fma(scale, to_f32(shift_left<8>(high[r]) + low[r]) * d, total[r]);
-      if (!nibbles) continue;
-      const auto ones = static_cast<float>(a.x_sub_sum[(row + r) * a.sub_stride + sub]);
-      total[r] = fma(scale * f32(ones), m, total[r]);
+      for (int r = 0; r < R; r++) {
+        const F32 scale = f32(a.x_scale[(row + r) * a.group_stride + sub * kSub / kGroup]);
+        const I32 dot = shift_left<8>(dots[r].high) + dots[r].low;
+        total[r] = fma(scale, to_f32(dot) * d, total[r]);
+        if constexpr (F == Form::nibble) {
+          const F32 m = load_f16(scales + (2 + half) * kPanel);
+          total[r] = fma(f32(a.x_sub_value[of_sub + r * a.sub_stride]), m, total[r]);
+        }
+      }
     }
   }
 #pragma GCC unroll 4
   for (int r = 0; r < R; r++) store_first(a.y + (row + r) * a.y_stride, a.cols, total[r]);
 }
 
-void matvec(const Matvec& a) {
+template <Form F>
+BS_INLINE void matvec_of(const Matvec& a) {
   int64_t row = 0;
-  for (; row + 4 <= a.rows; row += 4) matvec_rows<4>(a, row);
-  for (; row + 2 <= a.rows; row += 2) matvec_rows<2>(a, row);
-  for (; row < a.rows; row++) matvec_rows<1>(a, row);
+  for (; row + 4 <= a.rows; row += 4) matvec_rows<F, 4>(a, row);
+  for (; row + 2 <= a.rows; row += 2) matvec_rows<F, 2>(a, row);
+  for (; row < a.rows; row++) matvec_rows<F, 1>(a, row);
+}
+
+void matvec(const Matvec& a) {
+  if (a.panel.form == Form::nibble) return matvec_of<Form::nibble>(a);
+  matvec_of<Form::byte>(a);
 }
 
 #ifndef BS_AMX

@@ -14,10 +14,8 @@ constexpr int kTokenTiles = kTokens / kLanes;
 constexpr float kNever = -__builtin_inff();
 
 #ifdef __AVX512F__
-constexpr bool kKeysUnsigned = true;
 BS_INLINE I32 dot_keys(I32 acc, B64 key, B64 x) { return dot_unsigned(acc, key, x); }
 #else
-constexpr bool kKeysUnsigned = false;
 BS_INLINE I32 dot_keys(I32 acc, B64 key, B64 x) { return dot_signed(acc, key, x); }
 #endif
 
@@ -41,7 +39,7 @@ BS_INLINE void key_dots(const int8_t* q, int64_t width, const int32_t* q_sum,
 #pragma GCC unroll 4
     for (int p = 0; p < P; p++) {
       key[p] = load64(keys[p] + s * 64);
-      if (!kKeysUnsigned) key[p] = flip_sign_bit(key[p]);
+      if (!kUnsigned) key[p] = flip_sign_bit(key[p]);
     }
 #pragma GCC unroll 16
     for (int r = 0; r < R; r++) {

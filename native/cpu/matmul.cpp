@@ -28,7 +28,7 @@ const PackedMatrix& packed(const Linear* linear) {
 // calls, as prefill would else map and unmap some 20 MB for every product.
 struct Activations {
   int64_t cols = 0, padded = 0, groups = 0, rank = 0, tile_rank = 0;
-  Buffer words, high, low, scale, sub_sum, inner, inner_words;
+  Buffer words, high, low, scale, sub_sum, sub_value, inner, inner_words;
 };
 
 void quantize_rows(const Kernels& kernels, const MatmulArgs& args, Activations& a,
@@ -51,13 +51,15 @@ void split_rows(const Kernels& kernels, const MatmulArgs& args, Activations& a, 
   a.low.reserve(m * padded);
   a.scale.reserve(m * static_cast<size_t>(a.groups) * sizeof(float));
   a.sub_sum.reserve(m * padded / kSub * sizeof(int32_t));
+  a.sub_value.reserve(m * padded / kSub * sizeof(float));
   pool.parallel_for(args.m, 4, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) {
       kernels.split_row(args.x + row * a.cols, a.cols, a.padded,
                         {.high = a.high.as<int8_t>() + row * a.padded,
                          .low = a.low.as<int8_t>() + row * a.padded,
                          .scale = a.scale.as<float>() + row * a.groups,
-                         .sub_sum = a.sub_sum.as<int32_t>() + row * (a.padded / kSub)});
+                         .sub_sum = a.sub_sum.as<int32_t>() + row * (a.padded / kSub),
+                         .sub_value = a.sub_value.as<float>() + row * (a.padded / kSub)});
     }
   });
 }
@@ -263,6 +265,7 @@ void tile_matvec(const Kernels& kernels, const Tile& t, const Activations& a) {
                     .x_scale = a.scale.as<float>() + t.row * a.groups,
                     .group_stride = a.groups,
                     .x_sub_sum = a.sub_sum.as<int32_t>() + t.row * (a.padded / kSub),
+                    .x_sub_value = a.sub_value.as<float>() + t.row * (a.padded / kSub),
                     .sub_stride = a.padded / kSub,
                     .panel = t.matrix->panel(t.panel + p),
                     .depth = a.padded,

@@ -24,24 +24,11 @@ Form form_of(WeightType type, Numerics numerics) {
   return numerics == Numerics::bf16 ? Form::half : Form::single;
 }
 
-// Bytes of one panel: data, scales, minimums.
-struct PanelLayout {
-  size_t data, scale, total;
-};
-PanelLayout layout_of(Form form, int64_t padded) {
+size_t panel_bytes(Form form, int64_t padded) {
   const auto width = static_cast<size_t>(padded);
-  const size_t scales = width / kSub * kPanel * sizeof(uint16_t);
-  switch (form) {
-    case Form::nibble:
-      return {width * 8, scales, width * 8 + 2 * scales};
-    case Form::byte:
-      return {width * 16, scales, width * 16 + scales};
-    case Form::half:
-      return {width * 32, 0, width * 32};
-    case Form::single:
-      break;
-  }
-  return {width * 64, 0, width * 64};
+  if (form == Form::half) return width * kPanel * sizeof(uint16_t);
+  if (form == Form::single) return width * kPanel * sizeof(float);
+  return width / 64 * static_cast<size_t>(pair_bytes(form));
 }
 
 uint16_t read_u16(const std::byte* at) {
@@ -119,7 +106,7 @@ PackedMatrix::PackedMatrix(const Linear& linear, Numerics numerics, ThreadPool& 
       rows_(linear.weight.rows),
       cols_(linear.weight.cols),
       padded_((linear.weight.cols + 63) / 64 * 64) {
-  panel_bytes_ = layout_of(form_, padded_).total;
+  panel_bytes_ = panel_bytes(form_, padded_);
   weight_.reserve(static_cast<size_t>(panels()) * panel_bytes_);
   pool.parallel_for(panels(), 4, [&](int64_t begin, int64_t end) {
     for (int64_t index = begin; index < end; index++) pack_rows(linear.weight, index);
@@ -131,17 +118,12 @@ PackedMatrix::PackedMatrix(const Linear& linear, Numerics numerics, ThreadPool& 
 }
 
 Panel PackedMatrix::panel(int64_t index) const {
-  const PanelLayout layout = layout_of(form_, padded_);
-  const auto* const data = weight_.as<const uint8_t>(static_cast<size_t>(index) * panel_bytes_);
-  const auto* const scale = reinterpret_cast<const uint16_t*>(data + layout.data);
-  return {form_, data, scale, scale + layout.scale / sizeof(uint16_t)};
+  return {form_, weight_.as<const uint8_t>(static_cast<size_t>(index) * panel_bytes_)};
 }
 
 void PackedMatrix::pack_rows(const StoredMatrix& matrix, int64_t index) {
-  const PanelLayout layout = layout_of(form_, padded_);
   auto* const data = weight_.as<uint8_t>(static_cast<size_t>(index) * panel_bytes_);
-  auto* const scale = reinterpret_cast<uint16_t*>(data + layout.data);
-  uint16_t* const minimum = scale + layout.scale / sizeof(uint16_t);
+  const Panel stored = panel(index);
   std::memset(data, 0, panel_bytes_);
   std::vector<float> values(static_cast<size_t>(padded_), 0.0f);
   int8_t bytes[kSub];
@@ -164,13 +146,14 @@ void PackedMatrix::pack_rows(const StoredMatrix& matrix, int64_t index) {
     for (int64_t sub = 0; sub * kSub < cols_; sub++) {
       if (form_ == Form::nibble) {
         const SubBlock block = read_sub_block(matrix.type, row, sub);
-        scale[sub * kPanel + r] = float_to_half(block.scale);
-        minimum[sub * kPanel + r] = float_to_half(block.minimum);
-        uint8_t* const to = data + sub * 256 + r * 4;
+        const_cast<uint16_t*>(stored.scale(sub))[r] = float_to_half(block.scale);
+        const_cast<uint16_t*>(stored.minimum(sub))[r] = float_to_half(block.minimum);
+        uint8_t* const to = const_cast<uint8_t*>(stored.values(sub)) + r * 4;
         for (int q = 0; q < 4; q++) std::memcpy(to + q * 64, block.nibbles + q * 4, 4);
       } else {
-        scale[sub * kPanel + r] = quantize_bytes(values.data() + sub * kSub, bytes);
-        uint8_t* const to = data + sub * 512 + r * 4;
+        const_cast<uint16_t*>(stored.scale(sub))[r] =
+            quantize_bytes(values.data() + sub * kSub, bytes);
+        uint8_t* const to = const_cast<uint8_t*>(stored.values(sub)) + r * 4;
         for (int q = 0; q < 8; q++) std::memcpy(to + q * 64, bytes + q * 4, 4);
       }
     }

@@ -17,8 +17,10 @@ class PackedMatrix : public PreparedMatrix {
  public:
   PackedMatrix(const Linear&, Numerics, ThreadPool&);
 
+  // What a decoded token reads: buffers themselves are rounded up to huge pages.
   size_t bytes() const override {
-    return weight_.bytes() + low_rank_a_.bytes() + low_rank_b_.bytes();
+    return static_cast<size_t>(panels()) * panel_bytes_ +
+           static_cast<size_t>(rank_ * (cols_ + panels() * kPanel)) * sizeof(float);
   }
   Numerics numerics() const { return numerics_; }
   Form form() const { return form_; }

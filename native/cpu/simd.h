@@ -126,6 +126,14 @@ BS_INLINE I32 dot_unsigned(I32 acc, B64 u, B64 s) {
   __asm__("vpdpbusd %2, %1, %0" : "+v"(acc.v) : "v"(u.v), "v"(s.v));
   return acc;
 }
+// The same with the four bytes at `s` in every lane: read by the instruction itself, because GCC 12
+// would move broadcasts out of loops and branches, and spill them.
+BS_INLINE I32 dot_unsigned_at(I32 acc, B64 u, const int8_t* s) {
+  const auto* const four = reinterpret_cast<const int8_t(*)[4]>(s);
+  __asm__("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(acc.v) : "v"(u.v), "m"(*four));
+  return acc;
+}
+BS_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 // Low bytes of sixteen lanes.
 BS_INLINE void store_bytes(uint8_t* p, I32 a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
@@ -306,6 +314,7 @@ BS_INLINE __m256i dot_unsigned_half(__m256i acc, __m256i u, __m256i s) {
 BS_INLINE I32 dot_unsigned(I32 acc, B64 u, B64 s) {
   return {dot_unsigned_half(acc.a, u.a, s.a), dot_unsigned_half(acc.b, u.b, s.b)};
 }
+BS_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 BS_INLINE void store_bytes(uint8_t* p, I32 x) {
   const __m256i mask = _mm256_set1_epi32(0xFF);
   const __m256i words = _mm256_permute4x64_epi64(
