@@ -18,7 +18,7 @@ namespace blocksight::cpu {
 
 const Kernels BS_KERNELS = {
     .isa = BS_ISA,
-    .prefill = kHasTiles ? BS_ISA "-bf16" : BS_ISA "-i16",
+    .prefill = kHasTiles ? BS_ISA "-bf16" : BS_ISA "-i8",
     .decode = BS_ISA "-nibbles",
     .bf16 = kHasTiles ? BS_ISA "-bf16" : BS_ISA "-f32",
     .has_tiles = kHasTiles,
@@ -29,10 +29,10 @@ const Kernels BS_KERNELS = {
     .quantize_row = quantize_row,
     .round_row = round_row,
     .split_row = split_row,
-    .expand_i16 = expand_i16,
+    .expand_i8 = expand_i8,
     .expand_f32 = expand_f32,
     .expand_bf16 = expand_bf16,
-    .i16_product = i16_product,
+    .i8_product = i8_product,
     .f32_product = f32_product,
     .bf16_product = bf16_product,
     .matvec = matvec,

@@ -4,10 +4,9 @@
 // Layouts (R rows of a weight are its outputs, K its inputs):
 // - A panel is 16 rows of a weight, [K/4][16][4] bytes: lanes are rows. `tokens` of a page are laid
 //   out alike, so that one dot product serves both.
-// - Activations are integers per row and kGroup inputs with one scale each; the padded width is a
-//   multiple of 64. Eight bits of them are too few for the accuracy that is asked for (with the
-//   scout 93 % of best tokens stay the same; 96 % are wanted), whatever the weights: prefill
-//   multiplies 13-bit activations by 12-bit weights, decoding 16-bit ones by the stored weights.
+// - Activations are integers with one scale per row and run of inputs; the padded width is a
+//   multiple of 64. Prefill multiplies bytes per kSub inputs, decoding 16-bit numbers per kGroup,
+//   both by the weights as they are stored.
 #pragma once
 
 #include <stddef.h>
@@ -18,8 +17,6 @@ namespace blocksight::cpu {
 inline constexpr int64_t kPanel = 16;   // rows of a panel
 inline constexpr int64_t kSub = 32;     // inputs that share a stored scale
 inline constexpr int64_t kGroup = 128;  // inputs that share a scale in integer products
-// Largest integers of prefill: a group's dot product stays below 2^31.
-inline constexpr int kMostActivation = 4095, kMostWeight = 2047;
 inline constexpr int64_t kTileCols = 32;  // two panels
 
 // How a panel is stored. nibble: [4][64] bytes for 32 inputs, byte (r, j) of quarter s holds input
@@ -62,14 +59,26 @@ struct SplitRow {
 // Products may read activations up to the next multiple of this many rows.
 inline constexpr int64_t kRowsReadable = 16;
 
+// 32 inputs of a row for prefill: value = scale * byte, or scale * (byte + extra byte) for the four
+// around the largest, whose integers would else need a ninth bit. One cache line.
+struct alignas(64) ByteRun {
+  int8_t bytes[kSub];
+  int8_t extra[4];
+  int32_t extra_at;  // where the four's weights lie in the bytes of 32 inputs of a panel
+  int32_t sum;       // of bytes and extra bytes
+  float scale, value;  // value = scale * sum
+};
+// Rows whose runs lie together, input by input: [rows / kRunRows][padded / kSub][kRunRows]. Rows
+// that are missing in the last of them are zeros.
+inline constexpr int64_t kRunRows = 6;
+
 // y[rows][cols] (+)= activations x panels, inputs [0, depth) of both.
-struct I16Product {
-  const int16_t* x;  // [rows][x_stride]
-  int64_t x_stride;
-  const float* x_scale;  // [rows][group_stride]
-  int64_t group_stride;
-  const int16_t* w[2];      // panels [depth/2][16][2]; the second may repeat the first
-  const float* w_scale[2];  // [groups][16]
+struct I8Product {
+  const ByteRun* x;
+  int64_t x_stride;  // runs of kRunRows rows
+  Form form;
+  const uint8_t* w[2];      // panels [depth/4][16][4]; the second may repeat the first
+  const float* w_scale[2];  // scale and minimum, [depth / kSub][2][16]
   int64_t depth;            // a multiple of 64
   float* y;                 // [rows][y_stride]
   int64_t y_stride;
@@ -160,18 +169,18 @@ struct Kernels {
   void (*silu_mul)(float* gate, const float* up, int64_t count);
   void (*add)(float* x, const float* y, int64_t count);
 
-  // A row of activations for prefill, in integers and (where there are tiles) in bf16: 32 inputs to
-  // the next run_stride elements further.
-  void (*quantize_row)(const float* x, int64_t cols, int64_t padded, int16_t* out, float* scale);
+  // A row of activations for prefill, in bytes (every kRunRows-th run) and, where there are tiles,
+  // in bf16: 32 inputs to the next run_stride elements further.
+  void (*quantize_row)(const float* x, int64_t cols, int64_t padded, ByteRun* out);
   void (*round_row)(const float* x, int64_t cols, int64_t padded, uint16_t* out,
                     int64_t run_stride);
   void (*split_row)(const float* x, int64_t cols, int64_t padded, const SplitRow&);
   // Inputs [begin, end) of a panel for the products. begin is a multiple of kGroup, end of 64.
-  // i16: nibble and byte panels only, with scales [groups][16].
-  void (*expand_i16)(const Panel&, int64_t begin, int64_t end, int16_t* out, float* scale);
+  // i8: nibble and byte panels only.
+  void (*expand_i8)(const Panel&, int64_t begin, int64_t end, uint8_t* out, float* scale);
   void (*expand_f32)(const Panel&, int64_t begin, int64_t end, float* out);
   void (*expand_bf16)(const Panel&, int64_t begin, int64_t end, uint16_t* out);
-  void (*i16_product)(const I16Product&);
+  void (*i8_product)(const I8Product&);
   void (*f32_product)(const F32Product&);
   void (*bf16_product)(const Bf16Product&);
   void (*matvec)(const Matvec&);

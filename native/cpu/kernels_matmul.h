@@ -7,13 +7,13 @@
 namespace {
 
 using blocksight::cpu::Bf16Product;
+using blocksight::cpu::ByteRun;
 using blocksight::cpu::F32Product;
 using blocksight::cpu::Form;
-using blocksight::cpu::I16Product;
+using blocksight::cpu::I8Product;
 using blocksight::cpu::kGroup;
-using blocksight::cpu::kMostActivation;
-using blocksight::cpu::kMostWeight;
 using blocksight::cpu::kPanel;
+using blocksight::cpu::kRunRows;
 using blocksight::cpu::kSub;
 using blocksight::cpu::kTileCols;
 using blocksight::cpu::Matvec;
@@ -41,14 +41,43 @@ BS_INLINE void for_groups(const float* x, int64_t cols, int64_t padded, int most
   }
 }
 
-void quantize_row(const float* x, int64_t cols, int64_t padded, int16_t* out, float* scale) {
-  for_groups(x, cols, padded, kMostActivation,
-             [&](int64_t begin, int64_t end, float of_group, F32 inverse) {
-               scale[begin / kGroup] = of_group;
-               for (int64_t i = begin; i < end; i += kLanes) {
-                 store_words(out + i, to_i32(load_within(x, i, cols) * inverse));
-               }
-             });
+// All lanes of 32 but the four from 28 - offset.
+alignas(64) constexpr int32_t kAllButFour[60] = {
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, 0,  0,  0,  0,  -1, -1, -1, -1, -1, -1, -1, -1,
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+
+// Bytes per 32 inputs. The four inputs around the largest are multiplied twice, so that the scale
+// follows the largest of the others, down to half: an outlier costs its neighbours less.
+void quantize_row(const float* x, int64_t cols, int64_t padded, ByteRun* out) {
+  for (int64_t sub = 0; sub < padded / kSub; sub++, out += kRunRows) {
+    const int64_t at = sub * kSub;
+    const F32 values[2] = {load_within(x, at, cols), load_within(x, at + kLanes, cols)};
+    const F32 fours[2] = {largest_of_four(abs(values[0])), largest_of_four(abs(values[1]))};
+    const float most = largest(max(fours[0], fours[1]));
+    const unsigned lanes =
+        lanes_at_least(fours[0], f32(most)) | lanes_at_least(fours[1], f32(most)) << 16;
+    const int where = lanes ? __builtin_ctz(lanes) / 4 : 0;  // none of NaN
+    const int32_t* const kept = kAllButFour + 28 - 4 * where;
+    const float second = largest(max(as_f32(as_i32(fours[0]) & load(kept)),
+                                     as_f32(as_i32(fours[1]) & load(kept + kLanes))));
+    const float steps = second > 0.5f * most ? second : 0.5f * most;
+    const F32 inverse = f32(steps > 0 ? 127.0f / steps : 0.0f);
+    I32 total = i32(0);
+    alignas(64) uint8_t upper[kSub];
+    for (int half = 0; half < 2; half++) {
+      const I32 q = to_i32(values[half] * inverse);
+      const I32 above = (q - shift_right<1>(q)) & (i32(-1) - load(kept + half * kLanes));
+      total = total + q;
+      store_bytes(reinterpret_cast<uint8_t*>(out->bytes) + half * kLanes, q - above);
+      store_bytes(upper + half * kLanes, above);
+    }
+    memcpy(out->extra, upper + 4 * where, 4);
+    out->extra_at = where * 64;
+    out->sum = sum(total);
+    out->scale = steps / 127.0f;
+    out->value = out->scale * static_cast<float>(out->sum);
+  }
 }
 
 void split_row(const float* x, int64_t cols, int64_t padded, const SplitRow& out) {
@@ -119,37 +148,56 @@ BS_INLINE void byte_values(const uint8_t* data, F32 d, const Put& put) {
   }
 }
 
-// Groups of up to 128 inputs: a common scale maps the largest value that the stored numbers can
-// stand for to kMostWeight.
-void expand_i16(const Panel& panel, int64_t begin, int64_t end, int16_t* out, float* scale) {
+// acc + Σ4 w[i] x[i] of signed bytes; AVX-512's instruction wants one side unsigned, so w carries
+// 128 more there, which `taken_back` undoes.
+BS_INLINE I32 dot_signed(I32 acc, B64 w, B64 x) {
+#ifdef __AVX512F__
+  return dot_unsigned(acc, flip_sign_bit(w), x);
+#else
+  const __m256i ones = _mm256_set1_epi16(1);
+  const auto half = [&](__m256i of_w, __m256i of_x) __attribute__((always_inline)) {
+    // |x| times w with x's sign, as x may be -128: no pair exceeds 128 * 127 * 2, so 16 bits do not
+    // saturate.
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(of_x), _mm256_sign_epi8(of_w, of_x));
+    return _mm256_madd_epi16(pairs, ones);
+  };
+  return acc + I32{half(w.a, x.a), half(w.b, x.b)};
+#endif
+}
+#ifdef __AVX512F__
+constexpr bool kUnsigned = true;
+BS_INLINE I32 taken_back(int32_t x_sum) { return i32(-128 * x_sum); }
+#else
+constexpr bool kUnsigned = false;
+BS_INLINE I32 taken_back(int32_t) { return i32(0); }
+#endif
+// The same for nibbles, which no instruction set can saturate with.
+BS_INLINE I32 dot_nibbles(I32 acc, B64 w, B64 x) {
+#ifdef __AVX512F__
+  return dot_unsigned(acc, w, x);
+#else
+  const __m256i ones = _mm256_set1_epi16(1);
+  return acc + I32{_mm256_madd_epi16(_mm256_maddubs_epi16(w.a, x.a), ones),
+                   _mm256_madd_epi16(_mm256_maddubs_epi16(w.b, x.b), ones)};
+#endif
+}
+
+// Nibbles become bytes, bytes the side of the dot product that has no sign where there is one.
+void expand_i8(const Panel& panel, int64_t begin, int64_t end, uint8_t* out, float* scale) {
   const bool nibbles = panel.form == Form::nibble;
-  for (int64_t at = begin; at < end; at += kGroup, scale += kPanel) {
-    const int64_t stop = at + kGroup < end ? at + kGroup : end;
-    F32 most = f32(0);
-    for (int64_t sub = at / kSub; sub < stop / kSub; sub++) {
-      const F32 d = load_f16(panel.scale(sub));
+  for (int64_t sub = begin / kSub; sub < end / kSub; sub++, out += 512, scale += 2 * kPanel) {
+    const uint8_t* const from = panel.values(sub);
+    store(scale, load_f16(panel.scale(sub)));
+    store(scale + kPanel, nibbles ? load_f16(panel.minimum(sub)) : f32(0));
+    for (int64_t q = 0; q < 256; q += 64) {
       if (nibbles) {
-        const F32 low = load_f16(panel.minimum(sub)), high = fma(d, f32(15), low);
-        most = max(max(abs(low), abs(high)), most);
+        const B64 both = load64(from + q);
+        store64(out + q, low_nibbles(both));
+        store64(out + 256 + q, high_nibbles(both));
       } else {
-        most = max(d * f32(127), most);
-      }
-    }
-    store(scale, most * f32(1.0f / kMostWeight));
-    // Where all is zero the factor is anything finite.
-    const F32 factor = min(f32(kMostWeight) / most, f32(3e38f));
-    for (int64_t sub = at / kSub; sub < stop / kSub; sub++) {
-      int16_t* const to = out + (sub * kSub - begin) * kPanel;
-      const auto put = [&](int k, F32 even, F32 odd) __attribute__((always_inline)) {
-        const I32 pair = (to_i32(even) & i32(0xFFFF)) | shift_left<16>(to_i32(odd));
-        store(reinterpret_cast<int32_t*>(to + k * kPanel), pair);
-      };
-      const F32 d = load_f16(panel.scale(sub)) * factor;
-      if (nibbles) {
-        const F32 m = load_f16(panel.minimum(sub)) * factor;
-        nibble_values(panel.values(sub), d, m, put);
-      } else {
-        byte_values(panel.values(sub), d, put);
+        const B64 lower = load64(from + q), upper = load64(from + 256 + q);
+        store64(out + q, kUnsigned ? flip_sign_bit(lower) : lower);
+        store64(out + 256 + q, kUnsigned ? flip_sign_bit(upper) : upper);
       }
     }
   }
@@ -211,78 +259,137 @@ constexpr int kRowTile = 12, kPanelTile = 2;
 constexpr int kRowTile = 4, kPanelTile = 1;
 #endif
 
-// Adds the dots of R rows with P panels over `inputs` to acc.
-template <int R, int P>
-BS_INLINE void dots_i16(const int16_t* x, int64_t x_stride, const int16_t* const* w, int64_t inputs,
-                        I32 (&acc)[R][P]) {
-  for (int64_t k = 0; k < inputs; k += 2) {
+#ifdef __AVX512F__
+constexpr int kByteRows = 6;
+#else
+constexpr int kByteRows = 3;
+#endif
+
+// The dots of 32 inputs of R rows with P panels.
+#ifdef __AVX512F__
+template <Form F, int R, int P>
+BS_INLINE void dots_i8(const ByteRun* x, const uint8_t* const* w, I32 (&acc)[R][P]) {
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++) {
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) {
+      const I32 start = F == Form::byte ? taken_back(x[r].sum) : i32(0);
+      acc[r][p] = dot_unsigned_at(start, load64(w[p] + x[r].extra_at), x[r].extra);
+    }
+  }
+#pragma GCC unroll 1
+  for (int q = 0; q < 8; q++) {
     B64 panel[P];
 #pragma GCC unroll 4
-    for (int p = 0; p < P; p++) panel[p] = load64(w[p] + k * kPanel);
-#pragma GCC unroll 16
+    for (int p = 0; p < P; p++) panel[p] = load64(w[p] + q * 64);
+#pragma GCC unroll 8
     for (int r = 0; r < R; r++) {
-      const B64 pair = broadcast4(x + r * x_stride + k);
+      const B64 four = broadcast4(x[r].bytes + 4 * q);
 #pragma GCC unroll 4
-      for (int p = 0; p < P; p++) acc[r][p] = dot_pairs(acc[r][p], panel[p], pair);
+      for (int p = 0; p < P; p++) acc[r][p] = dot_unsigned(acc[r][p], panel[p], four);
     }
   }
 }
+#else
+// Nibbles add up in 16 bits, where eight pairs stay below 8 * 2 * 15 * 127 < 2^15.
+template <Form F>
+BS_INLINE I32 add_bytes(I32 acc, B64 w, B64 x) {
+  if constexpr (F == Form::byte) return dot_signed(acc, w, x);
+  return {_mm256_add_epi16(acc.a, _mm256_maddubs_epi16(w.a, x.a)),
+          _mm256_add_epi16(acc.b, _mm256_maddubs_epi16(w.b, x.b))};
+}
+template <Form F>
+BS_INLINE I32 add_extra(I32 acc, B64 w, B64 x) {
+  if constexpr (F == Form::byte) return dot_signed(acc, w, x);
+  const __m256i ones = _mm256_set1_epi16(1);
+  return dot_nibbles({_mm256_madd_epi16(acc.a, ones), _mm256_madd_epi16(acc.b, ones)}, w, x);
+}
+template <Form F, int R, int P>
+BS_INLINE void dots_i8(const ByteRun* x, const uint8_t* const* w, I32 (&acc)[R][P]) {
+  static_assert(P == 1);
+  for (int r = 0; r < R; r++) acc[r][0] = i32(0);
+#pragma GCC unroll 1
+  for (int q = 0; q < 8; q++) {
+    const B64 panel = load64(w[0] + q * 64);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++) {
+      acc[r][0] = add_bytes<F>(acc[r][0], panel, broadcast4(x[r].bytes + 4 * q));
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++) {
+    acc[r][0] = add_extra<F>(acc[r][0], load64(w[0] + x[r].extra_at), broadcast4(x[r].extra));
+  }
+}
+#endif
 
-template <int R, int P>
-BS_INLINE void i16_tile(const I16Product& a, int64_t row, int first) {
+template <Form F, int R, int P>
+BS_INLINE void i8_tile(const I8Product& a, int64_t row, int first) {
   float* const y = a.y + row * a.y_stride + first * kPanel;
   const int cols = a.cols - first * static_cast<int>(kPanel);
-  const auto count = [&](int p) {
-    const int n = cols - p * static_cast<int>(kPanel);
+  const int rows = a.rows - row < R ? static_cast<int>(a.rows - row) : R;
+  const auto count = [&](int r, int p) {
+    const int n = r < rows ? cols - p * static_cast<int>(kPanel) : 0;
     return n < kLanes ? n : kLanes;
   };
-  // Results so far wait in memory: registers are for the dots.
-  alignas(64) float kept[R][P][kLanes];
+  F32 total[R][P];
+#pragma GCC unroll 8
   for (int r = 0; r < R; r++) {
+#pragma GCC unroll 4
     for (int p = 0; p < P; p++) {
-      const bool is_there = a.accumulate && count(p) > 0;
-      const float* const from = y + r * a.y_stride + p * kPanel;
-      store(kept[r][p], is_there ? load_first(from, count(p)) : f32(0));
+      total[r][p] = a.accumulate && count(r, p) > 0
+                        ? load_first(y + r * a.y_stride + p * kPanel, count(r, p))
+                        : f32(0);
     }
   }
-  for (int64_t begin = 0, g = 0; begin < a.depth; begin += kGroup, g++) {
-    const int64_t inputs = a.depth - begin < kGroup ? a.depth - begin : kGroup;
+  const uint8_t* w[P];
+  const float* scale[P];
+  for (int p = 0; p < P; p++) {
+    w[p] = a.w[first + p];
+    scale[p] = a.w_scale[first + p];
+  }
+  const ByteRun* x = a.x + row / kRunRows * a.x_stride + row % kRunRows;
+  for (int64_t sub = 0; sub < a.depth / kSub; sub++, x += kRunRows) {
     I32 acc[R][P];
-    const int16_t* w[P];
-#pragma GCC unroll 16
-    for (int r = 0; r < R; r++) {
-#pragma GCC unroll 4
-      for (int p = 0; p < P; p++) acc[r][p] = i32(0);
-    }
-    for (int p = 0; p < P; p++) w[p] = a.w[first + p] + begin * kPanel;
-    dots_i16<R, P>(a.x + row * a.x_stride + begin, a.x_stride, w, inputs, acc);
+    dots_i8<F, R, P>(x, w, acc);
 #pragma GCC unroll 4
     for (int p = 0; p < P; p++) {
-      const F32 w_scale = load(a.w_scale[first + p] + g * kPanel);
-#pragma GCC unroll 16
-      for (int r = 0; r < R; r++) {
-        const F32 x_scale = f32(a.x_scale[(row + r) * a.group_stride + g]);
-        store(kept[r][p], fma(x_scale, to_f32(acc[r][p]) * w_scale, load(kept[r][p])));
+      if (F == Form::nibble) {
+        const F32 m = load(scale[p] + kPanel);
+#pragma GCC unroll 8
+        for (int r = 0; r < R; r++) total[r][p] = fma(f32(x[r].value), m, total[r][p]);
       }
+      const F32 d = load(scale[p]);
+#pragma GCC unroll 8
+      for (int r = 0; r < R; r++) {
+        total[r][p] = fma(f32(x[r].scale), to_f32(acc[r][p]) * d, total[r][p]);
+      }
+      w[p] += 512;
+      scale[p] += 2 * kPanel;
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < R; r++) {
+#pragma GCC unroll 4
     for (int p = 0; p < P; p++) {
-      if (count(p) > 0) store_first(y + r * a.y_stride + p * kPanel, count(p), load(kept[r][p]));
+      const int n = count(r, p);
+      if (n > 0) store_first(y + r * a.y_stride + p * kPanel, n, total[r][p]);
     }
   }
 }
 
-template <int R>
-void i16_rows(const I16Product& a, int64_t row) {
-  for (int p = 0; p * kPanel < a.cols; p += kPanelTile) i16_tile<R, kPanelTile>(a, row, p);
+template <Form F>
+BS_INLINE void i8_product_of(const I8Product& a) {
+  for (int64_t row = 0; row < a.rows; row += kByteRows) {
+    for (int p = 0; p * kPanel < a.cols; p += kPanelTile) {
+      i8_tile<F, kByteRows, kPanelTile>(a, row, p);
+    }
+  }
 }
 
-void i16_product(const I16Product& a) {
-  int64_t row = 0;
-  for (; row + kRowTile <= a.rows; row += kRowTile) i16_rows<kRowTile>(a, row);
-  for (; row + 4 <= a.rows && kRowTile > 4; row += 4) i16_rows<4>(a, row);
-  for (; row < a.rows; row++) i16_rows<1>(a, row);
+void i8_product(const I8Product& a) {
+  if (a.form == Form::nibble) return i8_product_of<Form::nibble>(a);
+  i8_product_of<Form::byte>(a);
 }
 
 template <int R, int P>
@@ -332,40 +439,6 @@ void f32_product(const F32Product& a) {
   for (; row + kRowTile <= a.rows; row += kRowTile) f32_rows<kRowTile>(a, row);
   for (; row + 4 <= a.rows && kRowTile > 4; row += 4) f32_rows<4>(a, row);
   for (; row < a.rows; row++) f32_rows<1>(a, row);
-}
-
-// acc + Σ4 w[i] x[i] of signed bytes; AVX-512's instruction wants one side unsigned, so w carries
-// 128 more there, which `taken_back` undoes.
-BS_INLINE I32 dot_signed(I32 acc, B64 w, B64 x) {
-#ifdef __AVX512F__
-  return dot_unsigned(acc, flip_sign_bit(w), x);
-#else
-  const __m256i ones = _mm256_set1_epi16(1);
-  const auto half = [&](__m256i of_w, __m256i of_x) __attribute__((always_inline)) {
-    // |x| times w with x's sign, as x may be -128: no pair exceeds 128 * 127 * 2, so 16 bits do not
-    // saturate.
-    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(of_x), _mm256_sign_epi8(of_w, of_x));
-    return _mm256_madd_epi16(pairs, ones);
-  };
-  return acc + I32{half(w.a, x.a), half(w.b, x.b)};
-#endif
-}
-#ifdef __AVX512F__
-constexpr bool kUnsigned = true;
-BS_INLINE I32 taken_back(int32_t x_sum) { return i32(-128 * x_sum); }
-#else
-constexpr bool kUnsigned = false;
-BS_INLINE I32 taken_back(int32_t) { return i32(0); }
-#endif
-// The same for nibbles, which no instruction set can saturate with.
-BS_INLINE I32 dot_nibbles(I32 acc, B64 w, B64 x) {
-#ifdef __AVX512F__
-  return dot_unsigned(acc, w, x);
-#else
-  const __m256i ones = _mm256_set1_epi16(1);
-  return acc + I32{_mm256_madd_epi16(_mm256_maddubs_epi16(w.a, x.a), ones),
-                   _mm256_madd_epi16(_mm256_maddubs_epi16(w.b, x.b), ones)};
-#endif
 }
 
 // Sums over 32 inputs of one row, in halves: 256 high + low.

@@ -13,9 +13,11 @@ namespace {
 
 // Rows that share an expanded panel: enough to hide the expansion, few enough that their bytes stay
 // in the second-level cache beside it.
-constexpr int64_t kRowChunk = 512;
-// Inputs expanded at a time: two panels take 64 KiB as bytes.
-constexpr int64_t kDepth = 2048, kFloatDepth = 512;
+constexpr int64_t kRowChunk = 480;
+static_assert(kRowChunk % kRunRows == 0 && kRowChunk % kRowsReadable == 0);
+// Inputs expanded at a time: two panels of bytes with their scales take 20 KiB, and stay in the
+// first-level cache while rows pass.
+constexpr int64_t kDepth = 512, kFloatDepth = 512;
 // For tiles, which read as fast as the first-level cache gives: two panels of bf16 in 40 KiB.
 constexpr int64_t kTileDepth = 640;
 constexpr int64_t kTilePanels = kTileCols / kPanel;
@@ -28,19 +30,21 @@ const PackedMatrix& packed(const Linear* linear) {
 // calls, as prefill would else map and unmap some 20 MB for every product.
 struct Activations {
   int64_t cols = 0, padded = 0, groups = 0, rank = 0, tile_rank = 0;
-  Buffer words, high, low, scale, sub_sum, sub_value, inner, inner_words;
+  Buffer words, runs, high, low, scale, sub_sum, sub_value, inner, inner_words;
 };
 
 void quantize_rows(const Kernels& kernels, const MatmulArgs& args, Activations& a,
                    ThreadPool& pool) {
-  const auto m = static_cast<size_t>(args.m), padded = static_cast<size_t>(a.padded);
-  a.words.reserve(m * padded * sizeof(int16_t));
-  a.scale.reserve(m * static_cast<size_t>(a.groups) * sizeof(float));
-  pool.parallel_for(args.m, 16, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; row++) {
-      kernels.quantize_row(args.x + row * a.cols, a.cols, a.padded,
-                           a.words.as<int16_t>() + row * a.padded,
-                           a.scale.as<float>() + row * a.groups);
+  const int64_t tiles = (args.m + kRunRows - 1) / kRunRows, runs = a.padded / kSub * kRunRows;
+  a.runs.reserve(static_cast<size_t>(tiles * runs) * sizeof(ByteRun));
+  pool.parallel_for(tiles, 4, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin * kRunRows; row < end * kRunRows; row++) {
+      ByteRun* const to = a.runs.as<ByteRun>() + row / kRunRows * runs + row % kRunRows;
+      if (row < args.m) {
+        kernels.quantize_row(args.x + row * a.cols, a.cols, a.padded, to);
+      } else {
+        for (int64_t i = 0; i < runs; i += kRunRows) to[i] = {};
+      }
     }
   });
 }
@@ -167,7 +171,7 @@ struct Tile {
 };
 
 // How a matrix is multiplied: never chosen by the number of rows, so that a row's result is one.
-enum class Way { i16, bf16, f32, matvec };
+enum class Way { i8, bf16, f32, matvec };
 
 // Where a tile's weights are expanded to; one a thread.
 struct Expanded {
@@ -175,32 +179,32 @@ struct Expanded {
 };
 thread_local Expanded expanded;
 
-void tile_i16(const Kernels& kernels, const Tile& t, const Activations& a) {
-  expanded.weight.reserve(kTilePanels * kDepth * kPanel * sizeof(int16_t));
-  expanded.scale.reserve(kTilePanels * kDepth / kGroup * kPanel * sizeof(float));
+void tile_i8(const Kernels& kernels, const Tile& t, const Activations& a) {
+  constexpr int64_t kScales = kDepth / kSub * 2 * kPanel;
+  expanded.weight.reserve(kTilePanels * kDepth * kPanel);
+  expanded.scale.reserve(kTilePanels * kScales * sizeof(float));
   const int64_t panels = (t.cols + kPanel - 1) / kPanel;
-  I16Product product = {};
+  I8Product product = {};
   for (int64_t begin = 0; begin < a.padded; begin += kDepth) {
     const int64_t end = std::min(begin + kDepth, a.padded);
     for (int64_t p = 0; p < kTilePanels; p++) {
       const int64_t at = std::min(p, panels - 1);
-      int16_t* const weight = expanded.weight.as<int16_t>() + at * kDepth * kPanel;
-      float* const scale = expanded.scale.as<float>() + at * kDepth / kGroup * kPanel;
-      if (p == at) kernels.expand_i16(t.matrix->panel(t.panel + p), begin, end, weight, scale);
+      uint8_t* const weight = expanded.weight.as<uint8_t>() + at * kDepth * kPanel;
+      float* const scale = expanded.scale.as<float>() + at * kScales;
+      if (p == at) kernels.expand_i8(t.matrix->panel(t.panel + p), begin, end, weight, scale);
       product.w[p] = weight;
       product.w_scale[p] = scale;
     }
-    product.x = a.words.as<int16_t>() + t.row * a.padded + begin;
-    product.x_stride = a.padded;
-    product.x_scale = a.scale.as<float>() + t.row * a.groups + begin / kGroup;
-    product.group_stride = a.groups;
+    product.x_stride = a.padded / kSub * kRunRows;
+    product.x = a.runs.as<ByteRun>() + t.row / kRunRows * product.x_stride + begin / kSub * kRunRows;
+    product.form = t.matrix->form();
     product.depth = end - begin;
     product.y = t.y + t.row * t.matrix->rows() + t.panel * kPanel;
     product.y_stride = t.matrix->rows();
     product.rows = t.rows;
     product.cols = t.cols;
     product.accumulate = begin > 0;
-    kernels.i16_product(product);
+    kernels.i8_product(product);
   }
 }
 
@@ -330,13 +334,13 @@ void matmul(const Kernels& kernels, const MatmulArgs& args, ThreadPool& pool) {
     if (matrix.is_i8() && !prefill) return Way::matvec;
     // Prefill only: a question's few rows would waste tiles, and its numbers decide the answer.
     if (kernels.has_tiles && prefill && matrix.numerics() != Numerics::f32) return Way::bf16;
-    return matrix.is_i8() ? Way::i16 : Way::f32;
+    return matrix.is_i8() ? Way::i8 : Way::f32;
   };
   const auto any = [&](Way way) {
     return std::any_of(args.linears.begin(), args.linears.end(),
                        [&](const Linear* linear) { return way_of(packed(linear)) == way; });
   };
-  if (any(Way::i16)) quantize_rows(kernels, args, a, pool);
+  if (any(Way::i8)) quantize_rows(kernels, args, a, pool);
   if (any(Way::bf16)) round_rows(kernels, args, a, pool);
   if (any(Way::matvec)) split_rows(kernels, args, a, pool);
   const bool on_tiles = any(Way::bf16);
@@ -370,8 +374,8 @@ void matmul(const Kernels& kernels, const MatmulArgs& args, ThreadPool& pool) {
       t.row = i / count * kRowChunk;
       t.rows = std::min(kRowChunk, args.m - t.row);
       switch (way_of(*t.matrix)) {
-        case Way::i16:
-          tile_i16(kernels, t, a);
+        case Way::i8:
+          tile_i8(kernels, t, a);
           break;
         case Way::bf16:
           tile_bf16(kernels, t, a);

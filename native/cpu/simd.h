@@ -67,6 +67,10 @@ BS_INLINE F32 load_first(const float* p, int count) {
 BS_INLINE void store_first(float* p, int count, F32 a) {
   _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1), a.v);
 }
+// Bit i: a[i] >= b[i].
+BS_INLINE unsigned lanes_at_least(F32 a, F32 b) {
+  return _mm512_cmp_ps_mask(a.v, b.v, _CMP_GE_OQ);
+}
 // Lane i of the result is a[i ^ S] + a[i], negated a[i] where the bit S of i is set.
 template <int S>
 BS_INLINE F32 butterfly(F32 a) {
@@ -139,11 +143,6 @@ BS_INLINE void store_bytes(uint8_t* p, I32 a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
 }
 
-// acc + x[2i] y[2i] + x[2i + 1] y[2i + 1], signed 16-bit pairs.
-BS_INLINE I32 dot_pairs(I32 acc, B64 x, B64 y) {
-  __asm__("vpdpwssd %2, %1, %0" : "+v"(acc.v) : "v"(x.v), "v"(y.v));
-  return acc;
-}
 // Low words of sixteen lanes.
 BS_INLINE void store_words(int16_t* p, I32 a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(a.v));
@@ -218,6 +217,10 @@ BS_INLINE void store_first(float* p, int count, F32 x) {
   const I32 mask = lanes_below(count);
   _mm256_maskstore_ps(p, mask.a, x.a);
   _mm256_maskstore_ps(p + 8, mask.b, x.b);
+}
+BS_INLINE unsigned lanes_at_least(F32 x, F32 y) {
+  return static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(x.a, y.a, _CMP_GE_OQ)) |
+                               _mm256_movemask_ps(_mm256_cmp_ps(x.b, y.b, _CMP_GE_OQ)) << 8);
 }
 template <int S>
 BS_INLINE F32 butterfly(F32 x) {
@@ -324,10 +327,6 @@ BS_INLINE void store_bytes(uint8_t* p, I32 x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
 }
 
-BS_INLINE I32 dot_pairs(I32 acc, B64 x, B64 y) {
-  return {_mm256_add_epi32(acc.a, _mm256_madd_epi16(x.a, y.a)),
-          _mm256_add_epi32(acc.b, _mm256_madd_epi16(x.b, y.b))};
-}
 BS_INLINE void store_words(int16_t* p, I32 x) {
   const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(x.a, x.b), 0xD8);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), words);
@@ -355,6 +354,19 @@ BS_INLINE float largest(F32 x) {
   s = _mm_max_ps(s, _mm_movehl_ps(s, s));
   s = _mm_max_ss(s, _mm_shuffle_ps(s, s, 1));
   return _mm_cvtss_f32(s);
+}
+
+// The largest of its four lanes in every lane.
+BS_INLINE F32 largest_of_four(F32 x) {
+#ifdef __AVX512F__
+  const F32 pair = max(F32{_mm512_shuffle_ps(x.v, x.v, 0xB1)}, x);
+  return max(F32{_mm512_shuffle_ps(pair.v, pair.v, 0x4E)}, pair);
+#else
+  const F32 pair =
+      max(F32{_mm256_shuffle_ps(x.a, x.a, 0xB1), _mm256_shuffle_ps(x.b, x.b, 0xB1)}, x);
+  return max(F32{_mm256_shuffle_ps(pair.a, pair.a, 0x4E), _mm256_shuffle_ps(pair.b, pair.b, 0x4E)},
+             pair);
+#endif
 }
 
 // 2^x for x <= 0 (at most 126): relative error under 2e-7, exactly 1 at 0, 0 below -126.

@@ -40,26 +40,25 @@ bool becomes_bytes(WeightType type) {
          type != WeightType::q4_k;
 }
 
-// Standard deviation of an output under the rounding of the i8 numerics: of activations and weights
-// per group of 128 (bf16 tiles round by 2^-9 of the value, which is 2^-8 / sqrt(12) at most), of
-// packing per 32 inputs.
-double rounding_error(WeightType type, const std::vector<float>& w, const float* x) {
+// Standard deviation of an output under the rounding of the i8 numerics: of activations per 32
+// inputs (bf16 tiles round by 2^-9 of the value, which is 2^-8 / sqrt(12) at most; decoding keeps
+// sixteen bits), of packing per 32 inputs, of f16 scales.
+double rounding_error(WeightType type, Phase phase, const std::vector<float>& w, const float* x) {
   double variance = 0;
   for (size_t begin = 0; begin < w.size(); begin += 128) {
     const size_t end = std::min(begin + 128, w.size());
-    double most_x = 0, most_w = 0;
-    for (size_t i = begin; i < end; i++) {
-      most_x = std::max(most_x, std::abs(double{x[i]}));
-      most_w = std::max(most_w, std::abs(double{w[i]}));
-    }
+    double most_w = 0;
+    for (size_t i = begin; i < end; i++) most_w = std::max(most_w, std::abs(double{w[i]}));
     for (size_t sub = begin; sub < end; sub += 32) {
-      double most_packed = 0;
+      double most_packed = 0, most_x = 0;
       for (size_t i = sub; i < std::min(sub + 32, end); i++) {
         most_packed = std::max(most_packed, std::abs(double{w[i]}));
+        most_x = std::max(most_x, std::abs(double{x[i]}));
       }
       for (size_t i = sub; i < std::min(sub + 32, end); i++) {
+        const double step_x =
+            std::max(most_x / (phase == Phase::prefill ? 127 : 4095), std::abs(x[i]) * 0x1p-8);
         // Steps of weights are at most twice largest / 2047: what a panel's nibbles could hold.
-        const double step_x = std::max(most_x / 4095, std::abs(x[i]) * 0x1p-8);
         const double step_w = std::max(2 * most_w / 2047, std::abs(w[i]) * 0x1p-8) +
                               (becomes_bytes(type) ? most_packed / 127 : 0);
         variance += (step_x * step_x * w[i] * w[i] + step_w * step_w * x[i] * x[i]) / 12;
@@ -91,7 +90,7 @@ void check_against_ref(const NamedTable& named, StoredWeights& weights, int64_t 
       const bool is_exact = weights.linear.weight.type == WeightType::f32 &&
                             !(std::string(named.isa) == "amx" && phase == Phase::prefill);
       if (numerics == Numerics::i8 && !is_exact) {
-        error = rounding_error(weights.linear.weight.type, w, x.data() + i * cols);
+        error = rounding_error(weights.linear.weight.type, phase, w, x.data() + i * cols);
       } else {
         error = std::sqrt(squares) * (numerics == Numerics::bf16 ? 0x1p-9 : 0x1p-12);
       }
