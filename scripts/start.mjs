@@ -1,5 +1,5 @@
 // `npm start`: set up what is missing, then the command line with the arguments given. Without a
-// command it asks; without a question it asks one about this repository.
+// command it asks; without any argument it asks one question about this repository.
 import { spawn } from "node:child_process";
 import path from "node:path";
 import process from "node:process";
@@ -13,13 +13,17 @@ import {
 } from "./setup.mjs";
 
 const COMMANDS = new Set(["ask", "pack", "trace", "model", "doctor"]);
-const DEFAULT_QUESTION = "How does the engine choose the blocks that a token reads?";
+/** Asked where no argument is given, in the folders that hold what it asks: the rest would be minutes more. */
+const FIRST_QUESTION = "What happens when the engine process dies?";
+const FIRST_FOLDERS = "src/{ask,engine,engineProcess,shared}/**";
 
 const given = process.argv.slice(2);
 const isCommand = COMMANDS.has(given[0]) || given.includes("--help") || given.includes("--version");
 
 function argumentsOf(list) {
-  if (list.length === 0) return ["ask", "--repo", root, DEFAULT_QUESTION];
+  if (list.length === 0) {
+    return ["ask", "--repo", root, "--include", FIRST_FOLDERS, FIRST_QUESTION];
+  }
   return isCommand ? list : ["ask", ...list];
 }
 
@@ -44,7 +48,11 @@ try {
 }
 
 if (given.length === 0) {
-  process.stderr.write(`\nAsking about this repository: ${DEFAULT_QUESTION}\n\n`);
+  const repo = JSON.stringify(path.relative(process.env.INIT_CWD ?? process.cwd(), root) || ".");
+  process.stderr.write(
+    `\nAsking about this repository. The same again, or with a question of your own:\n` +
+      `  npm start -- --repo ${repo} --include "${FIRST_FOLDERS}" "${FIRST_QUESTION}"\n\n`,
+  );
 }
 const child = spawn(process.execPath, [path.join(root, "dist/cli.cjs"), ...args], {
   stdio: "inherit",

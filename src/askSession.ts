@@ -7,6 +7,7 @@ import type { AskModels, AskOptions, AskParts, Asked, Opened, Question } from ".
 import { AskRun } from "./ask/askRun.js";
 import { memoryBudgetTokens, refuseEmpty, refuseOverBudget } from "./ask/budget.js";
 import { recordRate } from "./ask/rates.js";
+import { tellStoreFailure } from "./ask/tellStoreFailure.js";
 import type { EngineInfo, OpenModel, ReadProgress } from "./shared/engineMessages.js";
 import { BlocksightError } from "./shared/errors.js";
 import type { ModelInfo } from "./shared/model.js";
@@ -103,11 +104,13 @@ export class AskSession {
       const etaMs = tokensPerSecond > 0 ? (left / tokensPerSecond) * 1000 : 0;
       onEvent({ t: "reading", model, path, doneTokens, totalTokens, tokensPerSecond, etaMs });
     };
-    const { elapsedMs, prefillTokens, reusedTokens, read } = await this.parts.engine.request(
+    const result = await this.parts.engine.request(
       "read",
       { model, segments, background: true },
       { signal, onReadProgress },
     );
+    tellStoreFailure(result, onEvent);
+    const { elapsedMs, prefillTokens, reusedTokens, read } = result;
     recordRate(this.parts.rates, answering, { prefillTokens, elapsedMs });
     onEvent({
       t: "readingEnded",

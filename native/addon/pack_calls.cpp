@@ -108,6 +108,9 @@ class Read final : public Task {
     done.Set("reusedTokens", Napi::Number::New(env, static_cast<double>(read_.reused_tokens)));
     done.Set("elapsedMs", Napi::Number::New(env, read_.elapsed_ms));
     done.Set("cancelled", Napi::Boolean::New(env, was_cancelled_));
+    if (read_.store.status != BS_OK) {
+      done.Set("storeFailure", error_value(env, read_.store.status, read_.store.message));
+    }
     return done;
   }
 

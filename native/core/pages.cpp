@@ -11,7 +11,11 @@ namespace blocksight {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr size_t kAlignment = 64;
+// A full disk is not asked again for each of thousands of pages.
+constexpr auto kStoreRest = std::chrono::seconds(10);
 
 size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
@@ -85,8 +89,30 @@ PageRef PageCache::keep(const PageKey& key, PageRef page) {
 
 PageRef PageCache::insert(const PageKey& key, std::shared_ptr<PageMemory> page) {
   const PageRef kept = keep(key, std::move(page));
-  if (store_) store_->save(key, kept->index(), kept->kv());
+  if (store_) save(key, kept);
   return kept;
+}
+
+void PageCache::save(const PageKey& key, const PageRef& page) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (is_store_failing_ && Clock::now() < next_save_) return;
+  }
+  std::optional<Error> failure;
+  try {
+    store_->save(key, page->index(), page->kv());
+  } catch (const Error& error) {
+    failure = error;
+  }
+  const std::lock_guard lock(mutex_);
+  if (failure && !is_store_failing_) store_failure_ = failure;
+  is_store_failing_ = failure.has_value();
+  next_save_ = Clock::now() + kStoreRest;
+}
+
+std::optional<Error> PageCache::take_store_failure() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(store_failure_, std::nullopt);
 }
 
 void PageCache::evict_unused() {

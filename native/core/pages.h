@@ -2,13 +2,16 @@
 // nobody holds stay, least recently used last, up to a bound. Behind memory stands the page store.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <list>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 
+#include "error.h"
 #include "op_table.h"
 #include "page_store.h"
 
@@ -52,10 +55,12 @@ class PageCache {
   // From memory, else from the store; null where neither has it.
   PageRef find(const PageKey&, PageSize);
   bool contains(const PageKey&);
-  // Keeps a finished page and saves it. Of two pages with one key the first stays. Throws Error:
-  // BS_OUT_OF_MEMORY when pages in use alone exceed the limit; BS_DISK_FULL from the store, and
-  // then the page is in memory nevertheless.
+  // Keeps a finished page and saves it. Of two pages with one key the first stays. Throws Error
+  // (BS_OUT_OF_MEMORY) when pages in use alone exceed the limit. A store that cannot take the page
+  // costs no answer: the page is in memory, and the store is left alone for a while.
   PageRef insert(const PageKey&, std::shared_ptr<PageMemory>);
+  // Why pages are not saved any more; told once, and again when the store worked in between.
+  std::optional<Error> take_store_failure();
   // Forgets pages; those in use live on with who holds them.
   void clear(bool disk);
   uint64_t bytes() const;
@@ -69,6 +74,7 @@ class PageCache {
   PageRef find_in_memory(const PageKey&);
   PageRef keep(const PageKey&, PageRef);
   void evict_unused();
+  void save(const PageKey&, const PageRef&);
 
   const std::unique_ptr<PageStore> store_;
   const uint64_t limit_bytes_;
@@ -76,6 +82,9 @@ class PageCache {
   std::list<Entry> entries_;  // most recently used first
   std::map<PageKey, std::list<Entry>::iterator> by_key_;
   uint64_t bytes_ = 0;
+  std::optional<Error> store_failure_;  // not told yet
+  bool is_store_failing_ = false;
+  std::chrono::steady_clock::time_point next_save_{};  // while it fails
 };
 
 }  // namespace blocksight

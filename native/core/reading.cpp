@@ -5,6 +5,7 @@
 #include <deque>
 #include <optional>
 
+#include "boundary.h"
 #include "error.h"
 #include "graph.h"
 
@@ -71,6 +72,9 @@ class Reading {
 
   void finish() {
     result_.elapsed_ms = ms_since(start_);
+    if (const auto failure = model_.engine().pages().take_store_failure()) {
+      set_error(&result_.store, failure->status(), failure->what());
+    }
     result_.read = 0;
     while (result_.read < options_.count && is_read(options_.segments[result_.read])) {
       result_.read++;
@@ -196,19 +200,7 @@ class Reading {
       const uint32_t end = b * kBlockTokens + segment.valid(b);
       if (!s.made[b] || segment.pages[b] || s.next < end) continue;
       model_.engine().table().seal(model_.page_shape(), s.made[b]->page(), segment.valid(b));
-      keep_page(s, b);
-    }
-  }
-
-  void keep_page(InProgress& s, uint32_t b) {
-    const PackSegment& segment = pack_.segment(s.segment);
-    // In the pack first: a full disk must not cost what was computed.
-    pack_.set_page(s.segment, b, s.made[b]);
-    try {
       pack_.set_page(s.segment, b, model_.engine().pages().insert(segment.keys[b], s.made[b]));
-    } catch (const Error& error) {
-      if (error.status() == BS_OUT_OF_MEMORY) pack_.set_page(s.segment, b, nullptr);
-      throw;
     }
   }
 

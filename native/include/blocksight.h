@@ -130,6 +130,7 @@ typedef struct bs_read_result {
   size_t read;              /* how many of `segments`, from the front, are now in memory */
   uint64_t prefill_tokens, reused_tokens;
   double elapsed_ms;
+  bs_error store; /* BS_OK, or why the store could not take pages, which are in memory nevertheless */
 } bs_read_result;
 
 /* BS_CANCELLED leaves what was finished in place and fills the result. */

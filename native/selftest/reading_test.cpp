@@ -2,6 +2,7 @@
 #include "core/reading.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <thread>
 
@@ -167,6 +168,23 @@ TEST("reading: pages that nobody holds make room, and pages in use never do") {
   CHECK(model->engine().pages().bytes() <= 5 * page);
   CHECK_THROWS(read(*second, {1}), BS_OUT_OF_MEMORY, "more than the limit");
   CHECK_EQ(read(*second, {0}).reused_tokens, 384u);
+}
+
+TEST("pages: a full disk costs no page, and is told once") {
+  const TempDir folder;
+  int attempts = 0;
+  PageStoreHooks hooks;
+  hooks.before = [&](const char*) { return attempts++, ENOSPC; };
+  PageCache cache(PageStore::open(folder.path("pages"), 1 << 20, hooks), 0);
+  for (uint8_t i = 0; i < 3; i++) {
+    const PageKey key = {i};
+    CHECK(cache.insert(key, std::make_shared<PageMemory>(64, 64)));
+    CHECK(cache.contains(key));
+  }
+  CHECK_EQ(attempts, 1);
+  const auto failure = cache.take_store_failure();
+  CHECK(failure && failure->status() == BS_DISK_FULL);
+  CHECK(!cache.take_store_failure());
 }
 
 TEST("reading: a segment that is empty, too long or outside the vocabulary is refused by name") {

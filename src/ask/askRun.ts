@@ -13,6 +13,7 @@ import { rankFiles, segmentFocusOf } from "../trace/rankFiles.js";
 import { TraceStore } from "../trace/traceStore.js";
 import type { AskOptions, AskParts, Asked, Opened, Question } from "./askParts.js";
 import { recordRate, tokensPerSecondOf } from "./rates.js";
+import { tellStoreFailure } from "./tellStoreFailure.js";
 import {
   type ReadingPlan,
   byFocus,
@@ -191,6 +192,7 @@ export class AskRun {
         { signal, onReadProgress: (progress) => this.tellReading(progress, endMs, leastTokens) },
       );
       recordRate(rates, info, result);
+      tellStoreFailure(result, onEvent);
       soFar.sight = Uint32Array.from([...soFar.sight, ...result.read]).sort();
       soFar.prefillTokens += result.prefillTokens;
       soFar.reusedTokens += result.reusedTokens;

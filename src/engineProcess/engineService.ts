@@ -238,7 +238,7 @@ export class EngineService {
           ...(budgetMs !== undefined && { budgetMs }),
           ...(atLeast !== undefined && { atLeast }),
         };
-        const { read, ...rest } = await this.addon.read(
+        const { read, storeFailure, ...rest } = await this.addon.read(
           this.packed(model).pack,
           options,
           (progress) => {
@@ -246,7 +246,11 @@ export class EngineService {
           },
           cancel,
         );
-        return { read: segments.slice(0, read), ...rest };
+        return {
+          read: segments.slice(0, read),
+          ...rest,
+          ...(storeFailure && { storeFailure: toBlocksightError(storeFailure).toWire() }),
+        };
       },
     );
   }

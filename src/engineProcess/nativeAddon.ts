@@ -67,6 +67,8 @@ interface NativeReadResult {
   readonly reusedTokens: number;
   readonly elapsedMs: number;
   readonly cancelled: boolean;
+  /** Why the page store could not take pages; they are in memory nevertheless. */
+  readonly storeFailure?: Error & { readonly status: StatusName };
 }
 
 interface NativeAskOptions {

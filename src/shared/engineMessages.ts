@@ -81,6 +81,8 @@ export interface ReadResult {
   readonly reusedTokens: number;
   readonly elapsedMs: number;
   readonly cancelled: boolean;
+  /** Why the page store could not take pages; they are in memory nevertheless. */
+  readonly storeFailure?: WireError;
 }
 
 export interface ReadProgress {

@@ -61,10 +61,15 @@ export class BlocksightError extends Error {
 
 /** The engine process died with requests under way; `how` is "signal SIGKILL" or "exit status 1". */
 export function engineKilled(how: string): BlocksightError {
+  // Model files are mapped: SIGBUS is a page of one that the disk no longer gives.
+  const cause =
+    how === "signal SIGBUS"
+      ? "a model file was cut or its disk fails: look at it with blocksight model list."
+      : "memory may be short: try --model scout.";
   return new BlocksightError(
     "engineKilled",
     `The engine process ended in the middle (${how}).`,
-    "Ask again: the engine is started anew. If it happens again, memory may be short: try --model scout.",
+    `Ask again: the engine is started anew. If it happens again, ${cause}`,
   );
 }
 

@@ -106,9 +106,18 @@ export class RealCommandLine {
     return new RealCommandLine(folder);
   }
 
-  /** Starts it in `folder`; models come from where this machine keeps them. */
-  start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
-    const child = spawn(process.execPath, [path.join(this.folder, "dist/cli.cjs"), ...args], {
+  /**
+   * Starts it in `folder`; models come from where this machine keeps them. `under` is a command that
+   * runs another one, with its own arguments.
+   */
+  start(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    under: readonly string[] = [],
+  ): Running {
+    const cli = [process.execPath, path.join(this.folder, "dist/cli.cjs"), ...args];
+    const [command = process.execPath, ...rest] = [...under, ...cli];
+    const child = spawn(command, rest, {
       cwd: this.folder,
       stdio: ["ignore", "pipe", "pipe"],
       env: {
@@ -121,8 +130,12 @@ export class RealCommandLine {
     return new Running(child);
   }
 
-  run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Output> {
-    return this.start(args, env).ended;
+  run(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    under: readonly string[] = [],
+  ): Promise<Output> {
+    return this.start(args, env, under).ended;
   }
 
   async remove(): Promise<void> {

@@ -1,6 +1,17 @@
 /** The command line as a user runs it, over the real engine: a made model, and the scout where it is. */
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  open,
+  readFile,
+  readdir,
+  rm,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -21,6 +32,13 @@ const LONG_FILE = Array.from(
   { length: 240 },
   (_, at) => `def step_${at}(value):\n    return combine(value, ${at})\n\n\n`,
 ).join("");
+
+/** Permission bits bind root only without these capabilities; anybody else they bind anyway. */
+const isRoot = process.getuid?.() === 0;
+const WITHOUT_OVERRIDE = isRoot ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] : [];
+const canBeDenied =
+  process.platform !== "win32" &&
+  (!isRoot || spawnSync("setpriv", [...WITHOUT_OVERRIDE.slice(1), "true"]).status === 0);
 
 describe.skipIf(!hasAddon)("the command line", () => {
   let line: RealCommandLine;
@@ -158,6 +176,62 @@ describe.skipIf(!hasAddon)("the command line", () => {
       expect(error.message).toBe("The engine process ended in the middle (signal SIGKILL).");
     },
   );
+
+  it.skipIf(process.platform !== "linux")(
+    "says that a model file was cut while it was mapped",
+    async () => {
+      await copyFile(model, path.join(line.folder, "cut.gguf"));
+      const args = ["ask", "--repo", "repo", "--model", "cut.gguf", "--max-tokens", "1500"];
+      const running = line.start([...args, QUESTION]);
+      await running.saw("stdout", /\S/);
+      await truncate(path.join(line.folder, "cut.gguf"), 4096);
+      const { status, stderr } = await running.ended;
+      expect(status).toBe(1);
+      expect(stderr).toContain("The engine process ended in the middle (signal SIGBUS).");
+      expect(stderr).toMatch(/a model file was cut/);
+    },
+  );
+
+  // A limit on the size of files fails like a full disk, and needs no mount.
+  it.skipIf(process.platform !== "linux")(
+    "answers when the page store's disk is full, and says so once",
+    async () => {
+      const smallFiles = ["prlimit", "--fsize=65536"];
+      const cache = { XDG_CACHE_HOME: path.join(line.folder, "full") };
+      const { status, stdout, stderr } = await line.run(askArgs("--json"), cache, smallFiles);
+      expect(stderr.match(/No room for a page/g)).toHaveLength(1);
+      expect(stderr).toContain("Free space on the page store's disk");
+      expect(status).toBe(0);
+      const { sight, timings } = JSON.parse(stdout) as AskResult;
+      expect(sight.segments).toBe(sight.ofSegments);
+      expect(timings.decodeTokens).toBe(8);
+      const pages = path.join(line.folder, "full/blocksight/pages/v1");
+      expect(await readdir(pages)).toEqual([]);
+    },
+  );
+
+  it.skipIf(!canBeDenied)("answers around a file that cannot be read, and names it", async () => {
+    await chmod(path.join(repo, "shop/steps.py"), 0);
+    const args = askArgs("--json");
+    const { status, stdout } = await line.run(args, {}, WITHOUT_OVERRIDE);
+    expect(status).toBe(0);
+    const { pack, files } = JSON.parse(stdout) as AskResult;
+    const unreadable = pack.skipped.filter(({ reason }) => reason === "unreadable");
+    expect(unreadable.map(({ path }) => path)).toEqual(["shop/steps.py"]);
+    expect(files.map(({ path }) => path)).toContain("shop/checkout.py");
+  });
+
+  it.skipIf(!canBeDenied)("names a model file that cannot be read", async () => {
+    await copyFile(model, path.join(line.folder, "denied.gguf"));
+    await chmod(path.join(line.folder, "denied.gguf"), 0);
+    const args = ["ask", "--repo", "repo", "--model", "denied.gguf", "--json", QUESTION];
+    const { status, stdout } = await line.run(args, {}, WITHOUT_OVERRIDE);
+    expect(status).toBe(1);
+    const { error } = JSON.parse(stdout) as FailureResult;
+    expect(error.code).toBe("unreadableFile");
+    expect(error.message).toMatch(/denied\.gguf.*\.$/);
+    expect(error.next).toBe("Check the file's permissions.");
+  });
 
   it("resolves paths from where the user stood, under npm too", async () => {
     const args = [
