@@ -34,6 +34,7 @@ export function vsixFiles(target = "linux-x64") {
   return [
     ...["package.json", "package.nls.json", "package.nls.ja.json", "l10n/bundle.l10n.ja.json"],
     ...["README.md", "CHANGELOG.md", "LICENSE", "media/icon.png", "media/activity.svg"],
+    ...["media/tab-light.svg", "media/tab-dark.svg"],
     ...["model", "pack", "ask", "evidence"].map((name) => `media/walkthrough/${name}.svg`),
     ...["coder", "scout"].flatMap((name) => [
       `media/models/${name}.safetensors`,

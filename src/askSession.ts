@@ -10,13 +10,14 @@ import { recordRate } from "./ask/rates.js";
 import { tellStoreFailure } from "./ask/tellStoreFailure.js";
 import type { EngineInfo, OpenModel, ReadProgress } from "./shared/engineMessages.js";
 import { BlocksightError } from "./shared/errors.js";
-import type { ModelInfo } from "./shared/model.js";
+import type { ModelInfo, TokenizerInfo } from "./shared/model.js";
 import type { Pack } from "./shared/pack.js";
 
 export class AskSession {
   private readonly now: () => number;
   private opened: Promise<Opened> | undefined;
   private found: Promise<{ info: EngineInfo; models: AskModels }> | undefined;
+  private tokenizer: Promise<TokenizerInfo> | undefined;
   private isBusy = false;
   private lastPack: Pack | undefined;
   /** Segments in the order in which reading on goes, from the last question. */
@@ -87,6 +88,19 @@ export class AskSession {
       const done = new Set(read);
       this.readingOrder = order.filter((segment) => !done.has(segment));
     }
+  }
+
+  /** Tokens of a text in the answering model, without opening the model. */
+  async countTokens(text: string): Promise<number> {
+    const { engine } = this.parts;
+    this.tokenizer ??= this.find().then(({ models }) =>
+      engine.request("openTokenizer", { path: models.answering.modelPath }),
+    );
+    this.tokenizer.catch(() => (this.tokenizer = undefined));
+    const { hash } = await this.tokenizer;
+    const texts = [new TextEncoder().encode(text)];
+    const { ids } = await engine.request("tokenize", { tokenizer: hash, texts });
+    return ids[0]?.length ?? 0;
   }
 
   private async readInBackground(

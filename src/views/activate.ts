@@ -12,6 +12,7 @@ import { createLog, type Log } from "../platform/log.js";
 import { runCommand } from "../platform/runCommand.js";
 import { StatusBar } from "../platform/statusBar.js";
 import { answerMarkdown } from "../report/answerMarkdown.js";
+import { BlocksightError } from "../shared/errors.js";
 import type { AskState, ProblemAction } from "../shared/messages.js";
 import { askResultOf } from "../trace/askResult.js";
 import type { AskTrace } from "../trace/askTrace.js";
@@ -93,7 +94,11 @@ export function activateBlocksight(
   );
   const panel = new EvidencePanel({
     dist,
-    find: findSource,
+    find: async (id) => {
+      const source = await findSource(id);
+      if (source !== undefined) use(source);
+      return source;
+    },
     open: (path, startLine, endLine) => run(() => openLines(path, startLine, endLine)),
     onBug,
   });
@@ -164,7 +169,7 @@ export function activateBlocksight(
   }
 
   async function openSource(uri: vscode.Uri): Promise<EvidenceSource> {
-    const { trace, notices } = decodeTrace(await vscode.workspace.fs.readFile(uri));
+    const { trace, notices } = decodeTrace(await readTrace(uri));
     return { id: OPENED + uri.toString(), trace, notices };
   }
 
@@ -315,6 +320,18 @@ interface ReadPlace {
   readonly path: string;
   readonly startLine: number;
   readonly endLine: number;
+}
+
+async function readTrace(uri: vscode.Uri): Promise<Uint8Array> {
+  try {
+    return await vscode.workspace.fs.readFile(uri);
+  } catch {
+    throw new BlocksightError(
+      "unreadableFile",
+      vscode.l10n.t("{0} cannot be read.", uri.fsPath),
+      vscode.l10n.t("Open the trace from where it is now."),
+    );
+  }
 }
 
 function markdownOf(trace: AskTrace): string {

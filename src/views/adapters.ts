@@ -1,13 +1,15 @@
 /**
  * Thin adapters to the editor's own AI surfaces, each only where the editor has it: the chat
- * participant `@blocksight` and the tool `ask_repository`. The product's own views need none of them.
+ * participant `@blocksight`, the tool `ask_repository`, and Blocksight as a model of the chat. The
+ * product's own views need none of them.
  */
 import * as vscode from "vscode";
 import type { Log } from "../platform/log.js";
-import type { AskTurn } from "../shared/messages.js";
-import { resolvePath } from "../workspace/resolvePath.js";
 import type { AskController } from "./askController.js";
 import type { AskModel } from "./askModel.js";
+import { askOnce } from "./askOnce.js";
+import { answerInChat } from "./answerInChat.js";
+import { chatProvider, VENDOR } from "./chatProvider.js";
 
 interface ToolInput {
   readonly question: string;
@@ -27,51 +29,16 @@ export function registerAdapters(
       log.info(`${name} is not offered by this editor: ${String(error)}`);
     }
   };
-  register("chat participant", () => participant(controller, model));
-  register("language model tool", () => tool(controller, model));
-  return vscode.Disposable.from(...registered);
-}
-
-/** Asks through the same controller as the view, so that the answer is there too. */
-async function askOnce(
-  controller: AskController,
-  model: AskModel,
-  question: string,
-  token: vscode.CancellationToken,
-): Promise<AskTurn | undefined> {
-  const stop = token.onCancellationRequested(() => controller.stop());
-  try {
-    await controller.ask(question);
-  } finally {
-    stop.dispose();
-  }
-  return model.state.turns.at(-1);
-}
-
-function participant(controller: AskController, model: AskModel): { dispose(): unknown } {
-  return vscode.chat.createChatParticipant(
-    "blocksight.chat",
-    async (request, _context, stream, token) => {
-      stream.progress(vscode.l10n.t("Reading the repository"));
-      const turn = await askOnce(controller, model, request.prompt, token);
-      if (turn?.error !== undefined) {
-        stream.markdown(plain(`${turn.error.message} ${turn.error.next}`));
-        return;
-      }
-      if (turn === undefined) return;
-      stream.markdown(plain(turn.answer));
-      for (const { path, startLine, endLine } of turn.citations) {
-        const uri = await resolvePath(path);
-        if (uri === undefined) continue;
-        const range = new vscode.Range(startLine - 1, 0, endLine - 1, 0);
-        stream.reference(new vscode.Location(uri, range));
-      }
-      stream.button({
-        command: "blocksight.showEvidence",
-        title: vscode.l10n.t("Show Evidence"),
-      });
-    },
+  register("chat participant", () =>
+    vscode.chat.createChatParticipant("blocksight.chat", (request, _context, stream, token) =>
+      answerInChat(controller, model, request, stream, token),
+    ),
   );
+  register("language model tool", () => tool(controller, model));
+  register("language model", () =>
+    vscode.lm.registerLanguageModelChatProvider(VENDOR, chatProvider(controller, model)),
+  );
+  return vscode.Disposable.from(...registered);
 }
 
 function tool(controller: AskController, model: AskModel): { dispose(): unknown } {
@@ -95,9 +62,4 @@ function tool(controller: AskController, model: AskModel): { dispose(): unknown 
       return new vscode.LanguageModelToolResult([new vscode.LanguageModelTextPart(text)]);
     },
   });
-}
-
-/** Model text as text: no links that run commands, no remote images. */
-function plain(text: string): vscode.MarkdownString {
-  return new vscode.MarkdownString().appendText(text);
 }

@@ -9,7 +9,6 @@ import type { ReadMode } from "../ask/readingPlan.js";
 import { AskSession } from "../askSession.js";
 import type { Turn } from "../shared/engineMessages.js";
 import { BlocksightError } from "../shared/errors.js";
-
 import type { Pack } from "../shared/pack.js";
 import type { AskTrace } from "../trace/askTrace.js";
 import { readingActivity, type AskModel } from "./askModel.js";
@@ -36,9 +35,9 @@ export interface AskHost {
   readonly connect: (selection: () => PackSelection) => Promise<ConnectedParts>;
   readonly settings: () => AskSettings;
   readonly newId: () => string;
-  /** Keeps an answer and makes it the current one for evidence, marks and trees. */
   /** The running question's trace has more steps. */
   readonly onTraced: (id: string, trace: AskTrace) => void;
+  /** Keeps an answer and makes it the current one for evidence, marks and trees. */
   readonly onAnswered: (id: string, asked: Asked) => Promise<void>;
   readonly onBug: (error: unknown) => void;
   readonly saveLeftOut: (leftOut: readonly string[]) => void;
@@ -47,6 +46,13 @@ export interface AskHost {
 interface Connected {
   readonly parts: ConnectedParts;
   readonly session: AskSession;
+}
+
+/** Of a question that another surface than the ask view asks. */
+export interface Asking {
+  /** Its own earlier turns, instead of those that the ask view shows. */
+  readonly history?: readonly Turn[];
+  readonly onText?: (text: string) => void;
 }
 
 interface About {
@@ -93,11 +99,11 @@ export class AskController {
   }
 
   /** A question that comes while the first pack is made waits for it. */
-  async ask(text: string): Promise<void> {
+  async ask(text: string, asking: Asking = {}): Promise<void> {
     if (this.isAsking) throw busy();
     this.isAsking = true;
     try {
-      await this.askAlone(text);
+      await this.askAlone(text, asking);
     } finally {
       this.isAsking = false;
     }
@@ -105,13 +111,14 @@ export class AskController {
     if (!isFailed && this.host.settings().readInBackground) void this.readOn();
   }
 
-  private async askAlone(text: string): Promise<void> {
+  private async askAlone(text: string, asking: Asking): Promise<void> {
     this.stopBackground();
     this.model.setProblem(undefined);
     this.lastQuestion = text;
     const { turns, scope } = this.model.state;
     const id = this.host.newId();
-    const history = turns.filter(({ stopReason }) => stopReason !== undefined).flatMap(historyOf);
+    const shown = turns.filter(({ stopReason }) => stopReason !== undefined).flatMap(historyOf);
+    const history = asking.history ?? shown;
     this.model.startTurn(id, text, scope);
     await this.preparing;
     this.model.setActivity({ kind: "starting" });
@@ -123,6 +130,7 @@ export class AskController {
         const onEvent = (event: AskEvent): void => {
           this.onEvent(event);
           if (event.t === "traced") ({ trace } = event);
+          if (event.t === "text") asking.onText?.(event.text);
           if (trace !== undefined && (event.t === "traced" || event.t === "text")) {
             this.host.onTraced(id, trace);
           }
@@ -186,6 +194,12 @@ export class AskController {
   askAbout(about: About): void {
     this.about = about;
     this.model.setScope(this.model.state.scope, about.label);
+  }
+
+  /** Tokens of a text in the answering model; starts the engine where it is off. */
+  async countTokens(text: string): Promise<number> {
+    const { session } = await this.connection();
+    return session.countTokens(text);
   }
 
   clearScope(path: string | undefined): void {

@@ -45,6 +45,8 @@ export class EvidencePanel implements vscode.WebviewPanelSerializer, vscode.Disp
   private channel: Channel | undefined;
   private source: EvidenceSource | undefined;
   private service: EvidenceService | undefined;
+  /** Why a restored panel has no trace. */
+  private failure: Error | undefined;
   private growing: NodeJS.Timeout | undefined;
 
   constructor(private readonly host: EvidenceHost) {}
@@ -82,12 +84,17 @@ export class EvidencePanel implements vscode.WebviewPanelSerializer, vscode.Disp
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
     const id = typeof state === "object" && state !== null && "source" in state ? state.source : "";
-    const source = typeof id === "string" ? await this.host.find(id) : undefined;
-    if (source === undefined) {
-      panel.dispose(); // the answer was forgotten meanwhile
-      return;
+    try {
+      const source = typeof id === "string" ? await this.host.find(id) : undefined;
+      if (source === undefined) {
+        panel.dispose(); // the answer was forgotten meanwhile
+        return;
+      }
+      await this.use(source);
+    } catch (error) {
+      // The page asks, and says it.
+      this.failure = error instanceof Error ? error : new Error(String(error));
     }
-    await this.use(source);
     panel.webview.options = this.options();
     this.attach(panel);
   }
@@ -112,7 +119,7 @@ export class EvidencePanel implements vscode.WebviewPanelSerializer, vscode.Disp
   private attach(panel: vscode.WebviewPanel): void {
     const { webview } = panel;
     const current = (): EvidenceService => {
-      if (this.service === undefined) throw new Error("The panel has no trace.");
+      if (this.service === undefined) throw this.failure ?? new Error("The panel has no trace.");
       return this.service;
     };
     const channel: Channel = new MessageChannel({
@@ -135,7 +142,9 @@ export class EvidencePanel implements vscode.WebviewPanelSerializer, vscode.Disp
     });
     this.panel = panel;
     this.channel = channel;
-    panel.iconPath = vscode.Uri.joinPath(this.host.dist, "..", "media", "activity.svg");
+    const icon = (theme: string): vscode.Uri =>
+      vscode.Uri.joinPath(this.host.dist, "..", "media", `tab-${theme}.svg`);
+    panel.iconPath = { light: icon("light"), dark: icon("dark") };
     webview.onDidReceiveMessage((message: unknown) => channel.receive(message));
     panel.onDidDispose(() => {
       channel.dispose();

@@ -1,12 +1,9 @@
 /** The whole surface in a real VS Code, over the fake engine: fast, and the same every time. */
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Frame } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeVsix } from "../../scripts/package.mjs";
 import { ensureHarness } from "../../scripts/vscodeHarness.mjs";
-import { TINY_PROJECT } from "../fakes/tinyPack.js";
 import { violations } from "./chromium.js";
 import {
   ask,
@@ -21,6 +18,7 @@ import {
   setTheme,
   type Workbench,
 } from "./workbench.js";
+import { tinyWorkspace } from "./workspaces.js";
 
 const found = await ensureHarness();
 const THEMES = [
@@ -29,20 +27,6 @@ const THEMES = [
   { name: "high contrast", label: "Dark High Contrast", kind: "vscode-high-contrast" },
 ] as const;
 const QUESTION = "Where is open_session defined?";
-
-function tinyWorkspace(): string {
-  const folder = mkdtempSync(path.join(tmpdir(), "blocksight-shop-"));
-  for (const [file, text] of Object.entries(TINY_PROJECT)) {
-    mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
-    writeFileSync(path.join(folder, file), text);
-  }
-  // Names that are markup wherever they are not text.
-  writeFileSync(
-    path.join(folder, "<img src=x onerror=alert(1)>.md"),
-    "open_session <script>alert(1)</script>\n",
-  );
-  return folder;
-}
 
 describe.skipIf(found.harness === undefined)(`the extension in VS Code ${found.skip ?? ""}`, () => {
   let bench: Workbench;

@@ -1,5 +1,5 @@
 /** test/vscode/suite.ts inside a real extension host; the exit code is the editor's. */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
@@ -8,6 +8,7 @@ import { ensureHarness, startCodeServer } from "../../scripts/vscodeHarness.mjs"
 import { TINY_PROJECT } from "../fakes/tinyPack.js";
 import { launch } from "./chromium.js";
 import { root } from "./workbench.js";
+import { writeWorkspace } from "./workspaces.js";
 
 const found = await ensureHarness();
 const PORT = 8243;
@@ -17,11 +18,7 @@ describe.skipIf(found.harness === undefined)(`the extension host ${found.skip ??
     const { harness } = found;
     if (harness === undefined) return;
     const folder = mkdtempSync(path.join(tmpdir(), "blocksight-host-"));
-    const workspace = path.join(folder, "workspace");
-    for (const [file, text] of Object.entries(TINY_PROJECT)) {
-      mkdirSync(path.dirname(path.join(workspace, file)), { recursive: true });
-      writeFileSync(path.join(workspace, file), text);
-    }
+    const workspace = writeWorkspace(TINY_PROJECT);
     // The staged files of the VSIX are an extension folder; the editor loads it in test mode.
     const extension = path.join(folder, "extension");
     const bundle = "build/test-extension/extensionWithFakes.cjs";

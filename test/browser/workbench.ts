@@ -37,13 +37,25 @@ export async function openWorkbench(
   const page = await context.newPage();
   const { wrong } = watch(page);
   await page.goto(server.page, { waitUntil: "domcontentloaded" });
-  await page.waitForSelector(".monaco-workbench", { timeout: 60_000 });
-  await page.waitForSelector(".statusbar-item", { timeout: 60_000 });
+  await untilOpen(page);
   const stop = async (): Promise<void> => {
     await browser.close();
     await server.stop();
   };
   return { server, browser, page, folder, wrong, stop };
+}
+
+async function untilOpen(page: Page): Promise<void> {
+  await page.waitForSelector(".monaco-workbench", { timeout: 60_000 });
+  await page.waitForSelector(".statusbar-item", { timeout: 60_000 });
+}
+
+/** As a user does it: the editor keeps the state of its tabs on the way out. */
+export async function reloadWindow(page: Page): Promise<void> {
+  const reloaded = page.waitForEvent("domcontentloaded");
+  await command(page, "Developer: Reload Window");
+  await reloaded;
+  await untilOpen(page);
 }
 
 export async function command(page: Page, title: string): Promise<void> {
@@ -52,6 +64,19 @@ export async function command(page: Page, title: string): Promise<void> {
   await input.waitFor();
   await input.fill(`>${title}`);
   await page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first().click();
+}
+
+/** Answers the editor's own file dialog, which in the browser is a line to type a path into. */
+export async function answerFileDialog(page: Page, file: string): Promise<void> {
+  const input = page.locator(".quick-input-widget input").first();
+  await input.waitFor();
+  // It puts its own proposal there a moment after it opens, perhaps over what was typed.
+  for (let calm = 0; calm < 3; calm = (await input.inputValue()) === file ? calm + 1 : 0) {
+    if (calm === 0) await input.fill(file);
+    await page.waitForTimeout(200);
+  }
+  await page.keyboard.press("Enter");
+  await page.locator(".quick-input-widget").waitFor({ state: "hidden" });
 }
 
 /** The frame of the view that has an element; views are two frames deep. */

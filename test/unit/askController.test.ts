@@ -70,6 +70,28 @@ describe("a question in the ask view", () => {
     expect(connected[0]?.engine.requests).not.toContain("read");
   });
 
+  it("streams to another surface what the view shows, with that surface's own history", async () => {
+    const { controller, model, connected } = makeController();
+    await controller.ask("Where is restock defined?");
+    const request = vi.spyOn(connected[0]?.engine ?? expect.fail(), "request");
+    let heard = "";
+    await controller.ask(QUESTION, { history: [], onText: (text) => (heard += text) });
+    expect(heard.trim()).toBe(model.state.turns[1]?.answer.trim());
+    expect(heard).not.toBe("");
+    const turns = [{ role: "user", text: QUESTION }];
+    expect(request.mock.calls.at(-1)?.slice(0, 2)).toMatchObject(["ask", { turns }]);
+  });
+
+  it("counts the tokens of a text with the answering model's tokenizer", async () => {
+    const { controller, connected } = makeController();
+    const count = await controller.countTokens("def open_session():");
+    expect(count).toBeGreaterThan(1);
+    await controller.countTokens("x");
+    const opened = connected[0]?.engine.requests.filter((name) => name === "openTokenizer");
+    expect(opened).toHaveLength(1);
+    expect(connected[0]?.engine.requests).not.toContain("openModel");
+  });
+
   it("shows files with the most focus before the first answer token", async () => {
     const { controller, states } = makeController();
     await controller.ask(QUESTION);

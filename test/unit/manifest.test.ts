@@ -57,6 +57,15 @@ describe("the manifest", () => {
     }
   });
 
+  it("declares each chat surface under the name with which it is registered", () => {
+    const [participant] = contributes.chatParticipants;
+    const [tool] = contributes.languageModelTools;
+    const [provider] = contributes.languageModelChatProviders;
+    expect(source("src/views/adapters.ts")).toContain(`"${participant?.id ?? ""}"`);
+    expect(source("src/views/adapters.ts")).toContain(`"${tool?.name ?? ""}"`);
+    expect(source("src/views/chatProvider.ts")).toContain(`VENDOR = "${provider?.vendor ?? ""}"`);
+  });
+
   it("has a file for every icon and picture", () => {
     const files = JSON.stringify(manifest).matchAll(/"(media\/[\w./-]+)"/g);
     for (const [, file] of files) expect(source(file ?? "").length).toBeGreaterThan(0);

@@ -9,7 +9,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import * as vscode from "vscode";
 import type { BlocksightApi } from "../../src/views/activate.js";
+import { answerInChat } from "../../src/views/answerInChat.js";
+import { AskController, type AskHost } from "../../src/views/askController.js";
+import { AskModel } from "../../src/views/askModel.js";
 import { resolvePath } from "../../src/workspace/resolvePath.js";
+import { fakeConnectTo } from "../fakes/fakeConnect.js";
 import manifest from "../../package.json" with { type: "json" };
 
 const tests: Readonly<Record<string, () => Promise<void>>> = {
@@ -34,6 +38,66 @@ const tests: Readonly<Record<string, () => Promise<void>>> = {
     assert.match(answer, /found in this file/);
     assert.equal(citations[0]?.path, "shop/checkout.py");
   },
+
+  "the model of the editor's chat streams an answer about the workspace": async () => {
+    await api();
+    const [model] = await vscode.lm.selectChatModels({ vendor: "blocksight" });
+    assert.ok(model, "the editor knows the model");
+    assert.ok((await model.countTokens("def open_session():")) > 1);
+    const { token } = new vscode.CancellationTokenSource();
+    const messages = [vscode.LanguageModelChatMessage.User("Where is open_session defined?")];
+    const response = await model.sendRequest(messages, {}, token);
+    const parts: string[] = [];
+    for await (const part of response.text) parts.push(part);
+    assert.ok(parts.length > 1, "it came in parts");
+    assert.match(parts.join(""), /shop\/checkout\.py/);
+  },
+
+  "the chat participant streams text, references its citations and offers the evidence":
+    async () => {
+      const model = new AskModel(() => undefined);
+      const roots = (vscode.workspace.workspaceFolders ?? []).map(({ uri }) => uri.fsPath);
+      const host: AskHost = {
+        connect: (selection) => Promise.resolve(fakeConnectTo(roots, selection)),
+        settings: () => ({
+          read: { t: "auto" },
+          maxTokens: 60,
+          temperature: 0,
+          budgetTokens: undefined,
+          readInBackground: false,
+        }),
+        newId: () => "chat",
+        onTraced: () => undefined,
+        onAnswered: () => Promise.resolve(),
+        onBug: (error) => assert.fail(String(error)),
+        saveLeftOut: () => undefined,
+      };
+      const controller = new AskController(model, host, []);
+      const texts: string[] = [];
+      const places: string[] = [];
+      const buttons: string[] = [];
+      const { token } = new vscode.CancellationTokenSource();
+      const request = { prompt: "Where is open_session defined?" };
+      const stream = {
+        progress: () => undefined,
+        markdown: (text: string | vscode.MarkdownString) => {
+          texts.push(typeof text === "string" ? text : text.value);
+        },
+        reference: (place: unknown) => {
+          assert.ok(place instanceof vscode.Location);
+          places.push(place.uri.fsPath);
+        },
+        button: ({ command }: vscode.Command) => {
+          buttons.push(command);
+        },
+      };
+      await answerInChat(controller, model, request, stream, token);
+      await controller.dispose();
+      assert.ok(texts.length > 1, "it came in parts");
+      assert.match(texts.join(""), /found in this file/);
+      assert.match(places[0] ?? "", /shop.checkout\.py$/);
+      assert.deepEqual(buttons, ["blocksight.showEvidence"]);
+    },
 
   "the state holds the answer and its trace can be shown": async () => {
     const { state } = await api();
