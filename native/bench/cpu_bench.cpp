@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <ctime>
 #include <functional>
 #include <map>
@@ -20,8 +19,8 @@
 #include <string>
 #include <vector>
 
+#include "bandwidth.h"
 #include "blocksight.h"
-#include "buffer.h"
 #include "gguf.h"
 #include "half.h"
 #include "op_table.h"
@@ -60,27 +59,6 @@ double median_seconds(int repeat, const std::function<void()>& run) {
   for (int i = 0; i < repeat; i++) all.push_back(seconds(run));
   std::nth_element(all.begin(), all.begin() + repeat / 2, all.end());
   return all[static_cast<size_t>(repeat / 2)];
-}
-
-// Bytes a second that the threads read together from a buffer far larger than the caches.
-double read_bandwidth(ThreadPool& pool, int repeat) {
-  constexpr size_t kBytes = size_t{1} << 30;
-  const cpu::Buffer buffer(kBytes);
-  std::memset(buffer.as<char>(), 1, kBytes);
-  constexpr int64_t kPiece = 1 << 20;
-  std::vector<uint64_t> sums(kBytes / kPiece);
-  const double time = median_seconds(repeat, [&] {
-    pool.parallel_for(static_cast<int64_t>(kBytes), kPiece, [&](int64_t begin, int64_t end) {
-      const auto* const words = buffer.as<const uint64_t>(static_cast<size_t>(begin));
-      uint64_t sum[8] = {};
-      for (int64_t i = 0; i < (end - begin) / 8; i += 8) {
-        for (int j = 0; j < 8; j++) sum[j] += words[i + j];
-      }
-      for (int j = 1; j < 8; j++) sum[0] += sum[j];
-      sums[static_cast<size_t>(begin / kPiece)] = sum[0];
-    });
-  });
-  return static_cast<double>(kBytes) / time;
 }
 
 struct Made {

@@ -1,0 +1,46 @@
+// `npm run bench`: sets up what is missing, bundles the programs of this folder, runs bench/main.ts.
+import { spawnSync } from "node:child_process";
+import path from "node:path";
+import process from "node:process";
+import {
+  buildNative,
+  ensureBundles,
+  ensureModels,
+  ensureNative,
+  ensurePackages,
+  exitWith,
+  root,
+} from "../scripts/setup.mjs";
+
+const args = process.argv.slice(2);
+try {
+  ensurePackages();
+  ensureNative();
+  ensureBundles();
+  buildNative("release", ["slots_bench"]);
+  ensureModels(["scout", "coder"]);
+} catch (error) {
+  exitWith(error);
+}
+
+// Only now are the packages there.
+const { build } = await import("esbuild");
+await build({
+  entryPoints: { bench: "bench/main.ts", benchProduct: "bench/productMain.ts" },
+  absWorkingDir: root,
+  bundle: true,
+  platform: "node",
+  target: "node20",
+  format: "cjs",
+  outdir: "build",
+  outExtension: { ".js": ".cjs" },
+  alias: {
+    "web-tree-sitter": path.join(root, "node_modules/web-tree-sitter/web-tree-sitter.cjs"),
+  },
+  logLevel: "warning",
+});
+const { status } = spawnSync(process.execPath, [path.join(root, "build/bench.cjs"), ...args], {
+  cwd: root,
+  stdio: "inherit",
+});
+process.exit(status ?? 1);

@@ -1,0 +1,329 @@
+// What a model does over packs of any size: reading, a question's first token, a step of the answer
+// beside the bytes it must read and the machine's read bandwidth, the trace's cost, and memory.
+//
+//   slots_bench --model=GGUF --text=FILE [--adapter=FILE] [--index=trained|keys] [--kv=i8|bf16]
+//               [--read=4096] [--slots=2048,100000] [--answer=24] [--repeat=3] [--most-mb=3000]
+//               [--trace=1] [--threads=2] [--isa=NAME]
+//
+// `read` tokens of the text are read as the product reads them, 2,048 at a time. A pack of N slots
+// then holds copies of these pages: as many as `most-mb` allows, far more than caches hold, and
+// beyond that the same copies again. So what a step reads from memory is that of a pack of N slots,
+// while its scores repeat; for a scan that leaves out blocks by bounds this is the harder case.
+//
+// Prints one JSON object a line.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "answer.h"
+#include "bandwidth.h"
+#include "blocksight.h"
+#include "engine.h"
+#include "error.h"
+#include "model.h"
+#include "pack.h"
+#include "reading.h"
+
+namespace blocksight {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr uint32_t kSegment = 1024;  // tokens: near the mean of real packs
+constexpr size_t kReadAtOnce = 2;    // segments: 2,048 tokens
+constexpr uint32_t kFull = kSegmentBlocks * kBlockTokens;
+constexpr uint32_t kQuestion = 40;  // tokens
+
+std::map<std::string, std::string> options;
+
+std::string option(const char* name, const char* otherwise) {
+  const auto found = options.find(name);
+  return found == options.end() ? otherwise : found->second;
+}
+int number(const char* name, int otherwise) {
+  const auto found = options.find(name);
+  return found == options.end() ? otherwise : std::atoi(found->second.c_str());
+}
+
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+std::string list(const std::vector<double>& values) {
+  std::ostringstream out;
+  for (size_t i = 0; i < values.size(); i++) out << (i ? "," : "") << values[i];
+  return "[" + out.str() + "]";
+}
+
+// Kilobytes of a line of /proc/self/status; 0 where there is none.
+uint64_t status_kb(const std::string& name) {
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind(name + ":", 0) != 0) continue;
+    return std::strtoull(line.c_str() + name.size() + 1, nullptr, 10);
+  }
+  return 0;
+}
+
+std::vector<uint32_t> tokens_of(const Model& model, const std::string& path, size_t count) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::vector<uint32_t> ids, ends;
+  model.tokenizer().encode(text, false, ids, ends);
+  if (ids.size() < count) {
+    throw Error(BS_INVALID_ARGUMENT, path + " has " + std::to_string(ids.size()) + " tokens and " +
+                                         std::to_string(count) + " are wanted.");
+  }
+  ids.resize(count);
+  return ids;
+}
+
+// Bytes of every weight that a step multiplies by.
+size_t weight_bytes(const Model& model) {
+  size_t bytes = 0;
+  const auto add = [&](const Linear& linear) {
+    bytes += linear.prepared ? linear.prepared->bytes()
+                             : static_cast<size_t>(linear.weight.rows) * linear.weight.row_bytes;
+  };
+  for (const LayerWeights& layer : model.layers()) {
+    for (const Linear* linear :
+         {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) {
+      add(*linear);
+    }
+    if (layer.index_q) add(*layer.index_q);
+    if (layer.index_k) add(*layer.index_k);
+  }
+  add(model.output());
+  return bytes;
+}
+
+struct Bytes {
+  double weights, index, pages;
+  double step() const { return weights + index + pages; }
+};
+
+// What a step must read over `blocks` blocks in sight: every weight, everything that is scored, and
+// the selected pages. `keys` scores the keys themselves, half of a page.
+Bytes bytes_of_step(const Model& model, double blocks) {
+  const PageSize size = model.page_size();
+  const bool trained = model.page_shape().index_dim > 0;
+  const auto kv = static_cast<double>(size.kv_bytes);
+  const double selected = std::min<double>(kSelected, blocks) * kv;
+  return {.weights = static_cast<double>(weight_bytes(model)),
+          .index = blocks * (trained ? static_cast<double>(size.index_bytes) : kv / 2),
+          .pages = trained ? selected : selected / 2};
+}
+
+// A pack with a page for every block, copied from those that were read.
+class Copies {
+ public:
+  Copies(std::shared_ptr<Model> model, const Pack& read, uint64_t most_bytes)
+      : model_(std::move(model)),
+        most_(std::max<uint64_t>(64, most_bytes / model_->page_size().bytes())) {
+    for (size_t s = 0; s < read.segment_count(); s++) {
+      for (PageRef& page : read.need_pages(s)) read_.push_back(std::move(page));
+    }
+  }
+
+  std::unique_ptr<Pack> pack(const std::vector<uint32_t>& ids, uint32_t slots) {
+    std::vector<bs_segment> segments;
+    const uint32_t blocks = std::max(1u, slots / kBlockTokens);
+    std::vector<uint32_t> text;
+    while (text.size() < kFull) text.insert(text.end(), ids.begin(), ids.end());
+    for (uint32_t at = 0; at < blocks; at += kSegmentBlocks) {
+      const uint32_t count = std::min(kSegmentBlocks, blocks - at) * kBlockTokens;
+      segments.push_back({.ids = text.data(), .count = count, .file = 0});
+    }
+    auto pack = std::make_unique<Pack>(model_, segments);
+    size_t at = 0;
+    for (size_t s = 0; s < pack->segment_count(); s++) {
+      for (uint32_t b = 0; b < pack->segment(s).block_count(); b++) {
+        pack->set_page(s, b, page(at++));
+      }
+    }
+    return pack;
+  }
+
+ private:
+  PageRef page(size_t at) {
+    const size_t own = at % most_;
+    while (copies_.size() <= own) copies_.push_back(read_[copies_.size() % read_.size()]->copy());
+    return copies_[own];
+  }
+
+  std::shared_ptr<Model> model_;
+  size_t most_;
+  std::vector<PageRef> read_, copies_;
+};
+
+struct Asked {
+  double first_token_ms = 0, step_ms = 0;
+  uint32_t steps = 0;
+};
+
+// One greedy answer. The callback copies a step as the addon does; without the trace there is none.
+Asked ask(const Pack& pack, const std::vector<uint32_t>& prompt, uint32_t tokens, bool trace) {
+  std::vector<uint32_t> sight(pack.segment_count());
+  for (uint32_t i = 0; i < sight.size(); i++) sight[i] = i;
+  bs_ask_options o = {};
+  o.prompt = prompt.data();
+  o.prompt_count = prompt.size();
+  o.sight = sight.data();
+  o.sight_count = sight.size();
+  o.max_tokens = tokens;
+  o.top_p = 1;
+  o.repetition_penalty = 1;
+  o.trace = trace ? 1 : 0;
+  std::vector<std::vector<uint32_t>> kept;
+  std::vector<std::vector<float>> numbers;
+  bs_ask_result result = {};
+  answer(
+      pack, o,
+      [&](const bs_step& step) {
+        kept.emplace_back(step.blocks, step.blocks + step.entries);
+        numbers.emplace_back(step.score, step.score + step.entries);
+        numbers.emplace_back(step.mass, step.mass + step.entries);
+      },
+      nullptr, result);
+  return {.first_token_ms = result.first_token_ms,
+          .step_ms = result.answer_tokens ? result.decode_ms / result.answer_tokens : 0,
+          .steps = result.answer_tokens};
+}
+
+void read_rates(Pack& pack, const Model& model) {
+  std::vector<double> rates;
+  double total_ms = 0;
+  uint64_t total = 0;
+  for (uint32_t at = 0; at < pack.segment_count(); at += kReadAtOnce) {
+    std::vector<uint32_t> order;
+    const size_t end = std::min<size_t>(pack.segment_count(), at + kReadAtOnce);
+    for (uint32_t s = at; s < end; s++) order.push_back(s);
+    bs_read_options o = {};
+    o.segments = order.data();
+    o.count = order.size();
+    bs_read_result result = {};
+    read_segments(pack, o, {}, nullptr, result);
+    total += result.prefill_tokens;
+    total_ms += result.elapsed_ms;
+    if (result.prefill_tokens) {
+      rates.push_back(static_cast<double>(result.prefill_tokens) / result.elapsed_ms * 1e3);
+    }
+  }
+  std::printf("{\"t\":\"read\",\"tokens\":%llu,\"atOnce\":%zu,\"tokensPerSecond\":%.2f,\"all\":%s,"
+              "\"pageBytes\":%zu}\n",
+              static_cast<unsigned long long>(total), kReadAtOnce * kSegment, median(rates),
+              list(rates).c_str(), model.page_size().bytes());
+  std::fflush(stdout);
+}
+
+void ask_over(const Pack& pack, const Model& model, const std::vector<uint32_t>& prompt,
+              uint32_t slots, double bandwidth) {
+  const int repeat = number("repeat", 3);
+  const auto tokens = static_cast<uint32_t>(number("answer", 24));
+  ask(pack, prompt, 2, true);  // warm
+  std::vector<double> first, on, off;
+  uint32_t steps = 0;
+  for (int i = 0; i < repeat; i++) {
+    const Asked traced = ask(pack, prompt, tokens, true);
+    first.push_back(traced.first_token_ms);
+    on.push_back(traced.step_ms);
+    steps = traced.steps;
+    if (number("trace", 1)) off.push_back(ask(pack, prompt, tokens, false).step_ms);
+  }
+  const Bytes bytes = bytes_of_step(model, static_cast<double>(slots) / kBlockTokens);
+  const double step = median(on);
+  std::printf("{\"t\":\"ask\",\"slots\":%u,\"firstTokenMs\":%.3f,\"stepMs\":%.4f,\"steps\":%u,"
+              "\"all\":%s,\"stepMsWithoutTrace\":%.4f,\"allWithoutTrace\":%s,"
+              "\"weightBytes\":%.0f,\"indexBytes\":%.0f,\"pageBytes\":%.0f,"
+              "\"boundMs\":%.4f,\"ofBandwidth\":%.4f,\"residentBytes\":%llu}\n",
+              slots, median(first), step, steps, list(on).c_str(), median(off), list(off).c_str(),
+              bytes.weights, bytes.index, bytes.pages, bytes.step() / bandwidth * 1e3,
+              bytes.step() / bandwidth * 1e3 / step,
+              static_cast<unsigned long long>(status_kb("VmRSS") * 1024));
+  std::fflush(stdout);
+}
+
+void run() {
+  const std::string isa = option("isa", ""), kv = option("kv", "i8"), index = option("index", "");
+  const std::string model_path = option("model", ""), adapter = option("adapter", "");
+  bs_engine_options engine_options = {};
+  engine_options.threads = number("threads", 2);
+  engine_options.isa = isa.empty() ? nullptr : isa.c_str();
+  engine_options.kv = kv.c_str();
+  const auto engine = std::make_shared<Engine>(engine_options);
+  const double bandwidth = read_bandwidth(engine->threads(), 5);
+
+  bs_model_options model_options = {};
+  model_options.model_path = model_path.c_str();
+  model_options.adapter_path = adapter.empty() ? nullptr : adapter.c_str();
+  model_options.index_source = index.empty() ? nullptr : index.c_str();
+  // The hash is part of page keys only, and pages are not kept here.
+  const std::string no_hash(64, '0');
+  const Clock::time_point start = Clock::now();
+  if (adapter.empty()) model_options.model_sha256 = no_hash.c_str();
+  const std::shared_ptr<Model> model = Model::open(engine, model_options);
+  std::string kernels;
+  for (const auto& [operation, id] : engine->table().kernel_ids()) {
+    kernels += (kernels.empty() ? "\"" : ",\"") + operation + "\":\"" + id + "\"";
+  }
+  std::printf("{\"t\":\"machine\",\"bandwidth\":%.0f,\"openedMs\":%.1f,\"threads\":%d,"
+              "\"indexDim\":%lld,\"kernels\":{%s}}\n",
+              bandwidth, ms_since(start), number("threads", 2),
+              static_cast<long long>(model->page_shape().index_dim), kernels.c_str());
+  std::fflush(stdout);
+
+  const int read = number("read", 4096);
+  const auto wanted = static_cast<size_t>(std::max(1, read / static_cast<int>(kSegment)));
+  const std::vector<uint32_t> ids =
+      tokens_of(*model, option("text", ""), wanted * kSegment + kQuestion);
+  std::vector<bs_segment> segments;
+  for (size_t s = 0; s < wanted; s++) {
+    segments.push_back({.ids = ids.data() + s * kSegment, .count = kSegment, .file = 0});
+  }
+  Pack pack(model, segments);
+  read_rates(pack, *model);
+
+  Copies copies(model, pack, static_cast<uint64_t>(number("most-mb", 3000)) << 20);
+  const std::vector<uint32_t> prompt(ids.end() - kQuestion, ids.end());
+  std::istringstream sizes(option("slots", "2048,100000"));
+  for (std::string slots; std::getline(sizes, slots, ',');) {
+    const auto count = static_cast<uint32_t>(std::atoi(slots.c_str()));
+    ask_over(*copies.pack(ids, count), *model, prompt, count, bandwidth);
+  }
+}
+
+}  // namespace
+}  // namespace blocksight
+
+int main(int argc, char** argv) {
+  using namespace blocksight;
+  for (int i = 1; i < argc; i++) {
+    const std::string text = argv[i];
+    const size_t equals = text.find('=');
+    if (text.rfind("--", 0) != 0 || equals == std::string::npos) {
+      std::fprintf(stderr, "usage: slots_bench --model=GGUF --text=FILE [--NAME=VALUE]...\n");
+      return 2;
+    }
+    options[text.substr(2, equals - 2)] = text.substr(equals + 1);
+  }
+  try {
+    run();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+  return 0;
+}
