@@ -124,7 +124,7 @@ export function activateBlocksight(
       },
       clearScope: ({ path }) => controller.clearScope(path),
       chooseScope: () => void run(() => chooseScope(controller)),
-      listFolder: ({ folder }) => controller.tree.list(folder, (p) => controller.isLeftOut(p)),
+      listFolder: ({ folder }) => controller.listFolder(folder),
       listSkipped: ({ reason }) => controller.tree.listSkipped(reason),
       setIncluded: ({ path, included }) => void controller.setIncluded(path, included),
       open: ({ path, startLine, endLine }) => run(() => openLines(path, startLine, endLine)),

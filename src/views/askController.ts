@@ -9,10 +9,11 @@ import type { ReadMode } from "../ask/readingPlan.js";
 import { AskSession } from "../askSession.js";
 import type { Turn } from "../shared/engineMessages.js";
 import { BlocksightError } from "../shared/errors.js";
+import type { PackEntry } from "../shared/messages.js";
 import type { Pack } from "../shared/pack.js";
 import type { AskTrace } from "../trace/askTrace.js";
 import { readingActivity, type AskModel } from "./askModel.js";
-import { isLeftOut, packState, PackTree } from "./packTree.js";
+import { packState, PackTree } from "./packTree.js";
 import { problemOf } from "./problems.js";
 import { suggestedQuestions } from "./suggestedQuestions.js";
 
@@ -218,8 +219,8 @@ export class AskController {
     await this.prepare();
   }
 
-  isLeftOut(path: string): boolean {
-    return isLeftOut(path, this.leftOut);
+  listFolder(folder: string): readonly PackEntry[] {
+    return this.tree.list(folder, this.leftOut);
   }
 
   /** Ends the engine process; the next question starts another. */

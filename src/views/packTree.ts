@@ -8,16 +8,35 @@ interface Weight {
   readonly blocks: number;
 }
 
+/** Files below a path: those of the last pack, and those only known from packs before. */
+interface Sums {
+  tokens: number;
+  blocks: number;
+  files: number;
+  goneTokens: number;
+  goneBlocks: number;
+  goneFiles: number;
+}
+
+/** By path; folders end in "/", "" is the top. */
+interface Index {
+  readonly sums: ReadonlyMap<string, Sums>;
+  readonly children: ReadonlyMap<string, readonly string[]>;
+}
+
 export class PackTree {
   /** Last known weight of every file, also of those now left out. */
   private readonly weights = new Map<string, Weight>();
   private included: ReadonlySet<string> = new Set();
   private skipped: Pack["skipped"] = [];
+  /** Made with the first row that is asked for after a pack. */
+  private index: Index | undefined;
 
   update(pack: Pack): void {
     const [model] = pack.models;
     this.included = new Set(pack.files.map(({ path }) => path));
     this.skipped = pack.skipped;
+    this.index = undefined;
     for (const { path, firstSegment, segmentCount } of pack.files) {
       let tokens = 0;
       let blocks = 0;
@@ -30,35 +49,38 @@ export class PackTree {
     }
   }
 
-  /** Rows of one folder ("" is the top), the heaviest first; folders carry the sum of their files. */
-  list(folder: string, isLeftOut: (path: string) => boolean): PackEntry[] {
-    const entries = new Map<string, PackEntry>();
-    for (const [path, weight] of this.weights) {
-      if (!path.startsWith(folder)) continue;
-      const isOut = isLeftOut(path);
-      if (!isOut && !this.included.has(path)) continue; // gone from disk, or skipped by a rule
-      const rest = path.slice(folder.length);
-      const slash = rest.indexOf("/");
-      const name = slash < 0 ? rest : rest.slice(0, slash + 1);
-      const key = folder + name;
-      const entry = entries.get(key) ?? {
-        path: key,
-        name,
-        tokens: 0,
-        blocks: 0,
-        files: 0,
-        included: !isLeftOut(key),
-      };
-      entries.set(key, {
-        ...entry,
-        tokens: entry.tokens + (isOut && entry.included ? 0 : weight.tokens),
-        blocks: entry.blocks + (isOut && entry.included ? 0 : weight.blocks),
-        files: entry.files + 1,
-      });
+  /**
+   * Rows of one folder ("" is the top), the heaviest first; folders carry the sum of their files.
+   * Takes as long as the folder has rows and `leftOut` entries, however large the repository is.
+   */
+  list(folder: string, leftOut: readonly string[]): PackEntry[] {
+    this.index ??= indexOf(this.weights, this.included);
+    const { sums, children } = this.index;
+    const isWholeOut = isLeftOut(folder, leftOut);
+    const within = outermost(leftOut.filter((path) => path.startsWith(folder)));
+    const entries: PackEntry[] = [];
+    for (const path of children.get(folder) ?? []) {
+      const sum = sums.get(path) ?? NOTHING;
+      const name = path.slice(folder.length);
+      if (isWholeOut || within.includes(path)) {
+        const tokens = sum.tokens + sum.goneTokens;
+        const blocks = sum.blocks + sum.goneBlocks;
+        const files = sum.files + sum.goneFiles;
+        entries.push({ path, name, tokens, blocks, files, included: false });
+        continue;
+      }
+      let { tokens, blocks, files } = sum;
+      for (const out of within) {
+        if (!path.endsWith("/") || !out.startsWith(path)) continue;
+        const less = sums.get(out) ?? NOTHING;
+        tokens -= less.tokens;
+        blocks -= less.blocks;
+        files += less.goneFiles;
+      }
+      // Otherwise gone from disk, or skipped by a rule.
+      if (files > 0) entries.push({ path, name, tokens, blocks, files, included: true });
     }
-    return [...entries.values()].sort(
-      (a, b) => b.tokens - a.tokens || a.path.localeCompare(b.path),
-    );
+    return entries.sort((a, b) => b.tokens - a.tokens || a.path.localeCompare(b.path));
   }
 
   listSkipped(reason: SkipReason): SkippedEntry[] {
@@ -66,6 +88,53 @@ export class PackTree {
       .filter((file) => file.reason === reason)
       .map(({ path, rule }) => ({ path, reason, ...(rule === undefined ? {} : { rule }) }));
   }
+}
+
+const NOTHING: Sums = {
+  ...{ tokens: 0, blocks: 0, files: 0 },
+  ...{ goneTokens: 0, goneBlocks: 0, goneFiles: 0 },
+};
+
+function indexOf(weights: ReadonlyMap<string, Weight>, included: ReadonlySet<string>): Index {
+  const sums = new Map<string, Sums>();
+  const children = new Map<string, string[]>();
+  for (const [path, { tokens, blocks }] of weights) {
+    const isIn = included.has(path);
+    for (let end = path.length; end >= 0;) {
+      const below = path.slice(0, end);
+      let sum = sums.get(below);
+      // The slash that ends a folder is the last character of its path, so look before it.
+      const slash = end < 2 ? -1 : path.lastIndexOf("/", end - 2);
+      if (sum === undefined) {
+        sum = { ...NOTHING };
+        sums.set(below, sum);
+        const parent = path.slice(0, slash + 1);
+        const siblings = children.get(parent) ?? [];
+        children.set(parent, siblings);
+        if (end > 0) siblings.push(below);
+      }
+      if (isIn) {
+        sum.tokens += tokens;
+        sum.blocks += blocks;
+        sum.files++;
+      } else {
+        sum.goneTokens += tokens;
+        sum.goneBlocks += blocks;
+        sum.goneFiles++;
+      }
+      if (end === 0) break;
+      end = slash + 1;
+    }
+  }
+  return { sums, children };
+}
+
+/** Each path once, without those that lie below another one of the list. */
+function outermost(paths: readonly string[]): readonly string[] {
+  const different = [...new Set(paths)];
+  return different.filter(
+    (path) => !different.some((other) => other !== path && isLeftOut(path, [other])),
+  );
 }
 
 /** Whether a path is switched off, by itself or by a folder above it (folders end in "/"). */
