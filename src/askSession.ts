@@ -161,7 +161,7 @@ export class AskSession {
     { signal, onEvent }: AskOptions,
   ): Promise<{ value: Pack; elapsedMs: number }> {
     const models = await this.models();
-    if (models.notice !== undefined) onEvent({ t: "notice", text: models.notice });
+    if (models.notice !== undefined) onEvent({ t: "notice", notice: models.notice });
     const start = this.now();
     const infos = opening.then(({ answering, scout }) =>
       scout ? [answering, scout] : [answering],

@@ -1,5 +1,7 @@
 /** The page's language: English text is the key, as in `vscode.l10n.t`. */
 
+import type { Phrase } from "../src/shared/phrase.js";
+
 /** Making a formatter takes longer than drawing a row, and rows are drawn at every frame of a brush. */
 const formatters = new Map<string, Intl.NumberFormat>();
 
@@ -33,6 +35,10 @@ export function t(text: string, ...values: readonly (string | number)[]): string
     if (value === undefined) return whole;
     return typeof value === "number" ? count(value) : value;
   });
+}
+
+export function say({ text, values }: Phrase): string {
+  return t(text, ...values);
 }
 
 /** 61204 -> "61,204". */

@@ -2,6 +2,7 @@
 import type { AskResult, Citation, FileRead, Sight } from "../shared/answer.js";
 import type { ModelInfo, ModelRole } from "../shared/model.js";
 import type { Pack } from "../shared/pack.js";
+import type { Phrase } from "../shared/phrase.js";
 import type { AskTrace } from "../trace/askTrace.js";
 
 export interface PackProgress {
@@ -13,7 +14,7 @@ export interface PackProgress {
 
 export type AskEvent =
   /** Something the user should know and need not do anything about. */
-  | { readonly t: "notice"; readonly text: string }
+  | { readonly t: "notice"; readonly notice: Phrase }
   | { readonly t: "packing"; readonly progress: PackProgress }
   | { readonly t: "packed"; readonly pack: Pack; readonly packMs: number }
   | { readonly t: "opening"; readonly model: ModelRole }

@@ -4,6 +4,7 @@ import type { Engine } from "../shared/engine.js";
 import type { EngineInfo, OpenModel, Sampling, Turn } from "../shared/engineMessages.js";
 import type { ModelInfo } from "../shared/model.js";
 import type { Pack } from "../shared/pack.js";
+import type { Phrase } from "../shared/phrase.js";
 import type { AskTrace } from "../trace/askTrace.js";
 import type { AskEvent, PackProgress } from "./askEvents.js";
 import type { Rates } from "./rates.js";
@@ -14,7 +15,7 @@ export interface AskModels {
   readonly answering: OpenModel;
   readonly scout?: OpenModel;
   /** Why these models and not those asked for, in a sentence. */
-  readonly notice?: string;
+  readonly notice?: Phrase;
 }
 
 interface PackRequest {

@@ -3,6 +3,7 @@ import type { StopReason, Timings } from "../shared/answer.js";
 import type { AskRequest, ReadProgress, ReadRequest, Turn } from "../shared/engineMessages.js";
 import type { ModelInfo, StepShape } from "../shared/model.js";
 import type { Pack } from "../shared/pack.js";
+import { phrase } from "../shared/phrase.js";
 import type { Step } from "../shared/step.js";
 import { AnswerText } from "../trace/answerText.js";
 import { askResultOf, citationOf, sightOf } from "../trace/askResult.js";
@@ -123,8 +124,11 @@ export class AskRun {
     const { scout } = this.opened;
     if (!this.scoutModel || !scout) {
       if (read.t === "count") {
-        const text = `Only one model reads, so everything is read instead of ${read.count} segments.`;
-        this.options.onEvent({ t: "notice", text });
+        const notice = phrase(
+          "Only one model reads, so everything is read instead of {0} segments.",
+          read.count,
+        );
+        this.options.onEvent({ t: "notice", notice });
       }
       if (read.t !== "auto") this.readMode = "all";
       return planEverything(state);
@@ -278,8 +282,11 @@ export class AskRun {
     this.timings.decodeTokens = end.answerTokens;
     this.timings.decodeMs = end.decodeMs;
     if (end.droppedTurns > 0) {
-      const turns = end.droppedTurns === 1 ? "turn" : `${end.droppedTurns} turns`;
-      onEvent({ t: "notice", text: `The oldest ${turns} no longer fit and were left out.` });
+      const notice =
+        end.droppedTurns === 1
+          ? phrase("The oldest turn no longer fit and was left out.")
+          : phrase("The oldest {0} turns no longer fit and were left out.", end.droppedTurns);
+      onEvent({ t: "notice", notice });
     }
     return end.stopReason;
   }

@@ -1,4 +1,5 @@
 /** Which models read a question: as asked for, or the scout alone where memory is short. */
+import { phrase, type Phrase } from "../shared/phrase.js";
 import type { EngineInfo, OpenModel } from "../shared/engineMessages.js";
 import type { IndexSource, Layout, ModelRole } from "../shared/model.js";
 import type { AskModels } from "./askParts.js";
@@ -41,10 +42,9 @@ export async function chooseModels(
   return { answering, scout: await find("scout") };
 }
 
-function memoryNotice(freeMemoryBytes: number): string {
-  const free = (freeMemoryBytes / 1e9).toFixed(1);
-  return (
-    `Only ${free} GB of memory are free, so the scout answers alone: it finds well and writes badly. ` +
-    "The coder needs 6 GB; --model coder takes it all the same."
+function memoryNotice(freeMemoryBytes: number): Phrase {
+  return phrase(
+    "Only {0} GB of memory are free, so the scout answers alone: it finds well and writes badly. The coder needs 6 GB; --model coder takes it all the same.",
+    (freeMemoryBytes / 1e9).toFixed(1),
   );
 }

@@ -4,6 +4,7 @@ import type { AskResult } from "../shared/answer.js";
 import { assertNever } from "../shared/assertNever.js";
 import type { ModelRole } from "../shared/model.js";
 import type { CommandContext } from "./commandContext.js";
+import { inEnglish } from "../shared/phrase.js";
 import { escapeLine, escapeText } from "./escapeText.js";
 import { formatBar, formatCount, formatDuration, formatNoun, formatPercent } from "./format.js";
 import { ProgressLine } from "./progressLine.js";
@@ -35,7 +36,7 @@ export class AskSurface {
     const { style } = this.page;
     switch (event.t) {
       case "notice":
-        this.line(style.warn(escapeLine(event.text)));
+        this.line(style.warn(escapeLine(inEnglish(event.notice))));
         break;
       case "opening":
         this.progress.draw(() => `Opening the ${event.model}`);

@@ -6,6 +6,7 @@ import type { Citation, Sight, StopReason, Timings } from "./answer.js";
 import type { WireError } from "./errors.js";
 import type { ModelRole } from "./model.js";
 import type { SkipReason, SkipRule } from "./pack.js";
+import type { Phrase } from "./phrase.js";
 
 /** What a view tells its page before the first message; travels in an attribute of the page. */
 export interface Boot {
@@ -134,7 +135,7 @@ export interface AskTurn {
   /** Files that changed since they were read. */
   readonly changed: readonly string[];
   /** What should be known and needs nothing done, in sentences. */
-  readonly notices: readonly string[];
+  readonly notices: readonly Phrase[];
 }
 
 export interface HistoryItem {
@@ -154,7 +155,7 @@ export interface AskState {
   readonly turns: readonly AskTurn[];
   readonly activity: Activity | undefined;
   readonly history: readonly HistoryItem[];
-  readonly suggestions: readonly string[];
+  readonly suggestions: readonly Phrase[];
 }
 
 /** Ask view -> extension. */

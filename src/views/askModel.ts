@@ -15,6 +15,7 @@ import type {
   PackState,
   Problem,
 } from "../shared/messages.js";
+import type { Phrase } from "../shared/phrase.js";
 import { answerLinks, unknownPaths } from "./answerLinks.js";
 
 /** Files named above an answer. */
@@ -78,7 +79,7 @@ export class AskModel {
     this.update({ history });
   }
 
-  setSuggestions(suggestions: readonly string[]): void {
+  setSuggestions(suggestions: readonly Phrase[]): void {
     this.update({ suggestions });
   }
 
@@ -136,7 +137,7 @@ export class AskModel {
       }
       case "notice": {
         const { turns } = this.current;
-        this.updateTurn({ notices: [...(turns.at(-1)?.notices ?? []), event.text] });
+        this.updateTurn({ notices: [...(turns.at(-1)?.notices ?? []), event.notice] });
         return;
       }
       case "packed":

@@ -1,24 +1,22 @@
 /** Failures -> cards: the message, the next step, and the buttons that take it. */
 import { BlocksightError, type ErrorCode } from "../shared/errors.js";
+import { inEnglish } from "../shared/phrase.js";
+import { problemWords } from "../shared/problemWords.js";
 import type { Problem, ProblemAction } from "../shared/messages.js";
 
 /** The card for a failure, or undefined where there is nothing to say (cancelled). */
 export function problemOf(error: unknown): Problem | undefined {
   if (error instanceof BlocksightError) {
     if (error.code === "cancelled") return undefined;
-    const wire = error.toWire();
-    // The catalogue's next step names options of the command line; here there are switches.
-    const next =
-      error.code === "overBudget"
-        ? "Leave something out in the list of packed files, or raise the budget in the settings."
-        : wire.next;
-    return { ...wire, next, actions: actionsFor(error.code) };
+    // The catalogue's next step names options of the command line; here there are buttons.
+    const next = inEnglish(problemWords(error.code).next);
+    return { ...error.toWire(), next, actions: actionsFor(error.code) };
   }
   const message = error instanceof Error ? error.message : String(error);
   return {
     code: "internal",
     message,
-    next: "This is a bug in Blocksight. The log has the details.",
+    next: inEnglish(problemWords("internal").next),
     actions: ["showLog", "restartEngine"],
   };
 }

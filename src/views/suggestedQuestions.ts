@@ -1,19 +1,20 @@
 /** Three first questions made from the workspace's own names, so that each has an answer there. */
+import { phrase, type Phrase } from "../shared/phrase.js";
 import type { Pack, SymbolSpan } from "../shared/pack.js";
 
 const KINDS = /function|method|class|struct|interface|trait/i;
 
-export function suggestedQuestions(pack: Pack): string[] {
+export function suggestedQuestions(pack: Pack): Phrase[] {
   const named = pack.segments.flatMap(({ symbols }) => symbols.filter(isTelling));
   const longest = named.toSorted((a, b) => length(b) - length(a));
   const [first, second] = [
     longest[0],
     longest.find((s) => s.kind !== longest[0]?.kind) ?? longest[1],
   ];
-  const questions: string[] = [];
-  if (first !== undefined) questions.push(`What does \`${first.name}\` do?`);
-  if (second !== undefined) questions.push(`Where is \`${second.name}\` defined?`);
-  if (pack.files.length > 1) questions.push("Where does this program start?");
+  const questions: Phrase[] = [];
+  if (first !== undefined) questions.push(phrase("What does `{0}` do?", first.name));
+  if (second !== undefined) questions.push(phrase("Where is `{0}` defined?", second.name));
+  if (pack.files.length > 1) questions.push(phrase("Where does this program start?"));
   return questions;
 }
 

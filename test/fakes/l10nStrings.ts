@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 
 /** A call with a literal first argument; quotes and line breaks as Prettier leaves them. */
-const CALL = /\b(?:l10n\.t|(?<![\w.])t)\(\s*("(?:[^"\\]|\\.)*")/g;
+const CALL = /\b(?:l10n\.t|phrase|(?<![\w.])t)\(\s*("(?:[^"\\]|\\.)*")/g;
 
 export function l10nStrings(root: string): ReadonlySet<string> {
   const strings = new Set<string>();

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { inEnglish } from "../../src/shared/phrase.js";
 import { type ModelChoice, chooseModels } from "../../src/ask/chooseModels.js";
 import type { AskModels } from "../../src/ask/askParts.js";
 import { fileRates } from "../../src/ask/ratesFile.js";
@@ -25,7 +26,9 @@ describe("the models of a question", () => {
     const { answering, scout, notice } = await choose({}, 5.9e9);
     expect(answering.role).toBe("scout");
     expect(scout).toBeUndefined();
-    expect(notice).toContain("Only 5.9 GB of memory are free, so the scout answers alone");
+    expect(notice && inEnglish(notice)).toContain(
+      "Only 5.9 GB of memory are free, so the scout answers alone",
+    );
   });
 
   it("are those that were named, whatever memory there is", async () => {

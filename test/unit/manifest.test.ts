@@ -96,7 +96,9 @@ describe("the Japanese of the views", () => {
       readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" })
         .filter((file) => /\.tsx?$/.test(file) && file !== "l10n.ts")
         .flatMap((file) => [
-          ...source(path.join(folder, file)).matchAll(/\bl10n\.t\(\s*([^\s"])/g),
+          ...source(path.join(folder, file)).matchAll(
+            /(?<!function )\b(?:l10n\.t|phrase)\(\s*([^\s"])/g,
+          ),
         ]),
     );
     expect(calls).toEqual([]);

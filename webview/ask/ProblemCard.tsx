@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import type { Problem, ProblemAction } from "../../src/shared/messages.js";
-import { t } from "../l10n.js";
+import { problemWords } from "../../src/shared/problemWords.js";
+import { say, t } from "../l10n.js";
 import { Button } from "../ui/controls.js";
 import { Icon } from "../ui/icons.js";
 import { safeText } from "../ui/safeText.js";
@@ -11,12 +12,14 @@ export function ProblemCard(props: {
   readonly onAct: (action: ProblemAction) => void;
 }): JSX.Element {
   const { problem, onAct } = props;
+  const { title, next } = problemWords(problem.code);
   return (
     <section class="problem" role="alert">
       <Icon name="warning" className="problem-icon" />
       <div>
-        <p class="problem-message">{safeText(problem.message, true)}</p>
-        <p class="problem-next">{safeText(problem.next, true)}</p>
+        <p class="problem-message">{say(title)}</p>
+        <p class="problem-detail">{safeText(problem.message, true)}</p>
+        <p class="problem-next">{say(next)}</p>
         <div class="actions">
           {problem.actions.map((action, index) => (
             <Button

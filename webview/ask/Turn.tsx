@@ -1,7 +1,7 @@
 /** One question: what it read first, the answer, and how much was in sight. */
 import type { JSX } from "preact";
 import type { Activity, AskTurn, FileFocus } from "../../src/shared/messages.js";
-import { count, decimal, duration, percent, t } from "../l10n.js";
+import { count, decimal, duration, percent, t, say } from "../l10n.js";
 import { Bar } from "../ui/Bar.js";
 import { Button, TextLink } from "../ui/controls.js";
 import { safeText, shortPath } from "../ui/safeText.js";
@@ -27,8 +27,8 @@ export function Turn(props: {
         <p class="note">{t("Within {0}", turn.scope.map((path) => safeText(path)).join(", "))}</p>
       )}
       {turn.notices.map((notice) => (
-        <p key={notice} class="note">
-          {safeText(notice)}
+        <p key={notice.text} class="note">
+          {safeText(say(notice))}
         </p>
       ))}
       {isForeground ? <Progress activity={activity} /> : null}

@@ -1,11 +1,12 @@
 import type { JSX } from "preact";
-import { t } from "../l10n.js";
+import { say, t } from "../l10n.js";
+import type { Phrase } from "../../src/shared/phrase.js";
 import { TextLink } from "../ui/controls.js";
 import { safeText } from "../ui/safeText.js";
 
 /** What to do first, in a few lines; the questions are made from this workspace's own names. */
 export function Welcome(props: {
-  readonly suggestions: readonly string[];
+  readonly suggestions: readonly Phrase[];
   readonly onAsk: (text: string) => void;
 }): JSX.Element {
   return (
@@ -17,7 +18,7 @@ export function Welcome(props: {
       </p>
       {props.suggestions.length === 0 ? null : (
         <ul class="plain suggestions">
-          {props.suggestions.map((text) => (
+          {props.suggestions.map(say).map((text) => (
             <li key={text}>
               <TextLink onPress={() => props.onAsk(text)}>{safeText(text)}</TextLink>
             </li>
