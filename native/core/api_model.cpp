@@ -4,12 +4,14 @@
 
 namespace blocksight {
 
-std::string describe_tokenizer(const Tokenizer& tokenizer, std::string_view name) {
+std::string describe_tokenizer(const Tokenizer& tokenizer, std::string_view name,
+                               std::string_view chat_template) {
   JsonObject special;
   for (const auto& [text, id] : tokenizer.special()) special.number(text, id);
   JsonObject out;
   out.text("name", name).text("pre", tokenizer.pre()).number("vocabSize", tokenizer.vocab_size());
   out.text("hash", tokenizer.hash()).raw("special", special.str());
+  out.text("chatTemplate", chat_template);
   return out.str();
 }
 
@@ -26,7 +28,8 @@ bs_status bs_tokenizer_open(const char* path, bs_tokenizer** out, bs_error* erro
     auto handle = std::make_unique<bs_tokenizer>();
     handle->tokenizer = Tokenizer::from_gguf(*file);
     handle->description = describe_tokenizer(
-        *handle->tokenizer, file->string_value("general.name").value_or("tokenizer"));
+        *handle->tokenizer, file->string_value("general.name").value_or("tokenizer"),
+        file->string_value("tokenizer.chat_template").value_or(""));
     *out = handle.release();
   });
 }
@@ -71,7 +74,8 @@ bs_status bs_model_open(bs_engine* engine, const bs_model_options* options, bs_m
     // The tokenizer lives in the model: one control block keeps both.
     handle->tokenizer.tokenizer = {handle->model, &handle->model->tokenizer()};
     handle->tokenizer.description =
-        describe_tokenizer(handle->model->tokenizer(), handle->model->name());
+        describe_tokenizer(handle->model->tokenizer(), handle->model->name(),
+                           handle->model->chat_template());
     *out = handle.release();
   });
 }

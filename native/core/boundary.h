@@ -89,6 +89,7 @@ class Busy {
   std::atomic<bool>& flag_;
 };
 
-std::string describe_tokenizer(const Tokenizer&, std::string_view name);
+std::string describe_tokenizer(const Tokenizer&, std::string_view name,
+                               std::string_view chat_template);
 
 }  // namespace blocksight

@@ -30,12 +30,22 @@ uint32_t newline_token(const Tokenizer& tokenizer) {
   return ids[0];
 }
 
+constexpr std::string_view kSystemPlace = "{system}";
+
 std::string default_prefix_text(const Tokenizer& tokenizer) {
   const std::string open = "<|im_start|>", close = "<|im_end|>";
+  const std::string place(kSystemPlace);
   if (tokenizer.special_id(open) == kNoToken || tokenizer.special_id(close) == kNoToken) {
-    return kSystemText;
+    return place;
   }
-  return open + "system\n" + kSystemText + close + "\n";
+  return open + "system\n" + place + close + "\n";
+}
+
+std::string with_system_text(std::string text) {
+  if (const size_t at = text.find(kSystemPlace); at != std::string::npos) {
+    text.replace(at, kSystemPlace.size(), kSystemText);
+  }
+  return text;
 }
 
 std::vector<uint32_t> filled_prefix(const std::string& text, const Tokenizer& tokenizer) {
@@ -87,8 +97,8 @@ Layout layout_of_adapter(const AdapterLayout& from, const Tokenizer& tokenizer, 
 Layout default_layout(const char* prefix_text, const Tokenizer& tokenizer, LayoutKind kind) {
   Layout layout;
   layout.kind = kind;
-  layout.prefix =
-      filled_prefix(prefix_text ? prefix_text : default_prefix_text(tokenizer), tokenizer);
+  const std::string text = prefix_text ? prefix_text : default_prefix_text(tokenizer);
+  layout.prefix = filled_prefix(with_system_text(text), tokenizer);
   layout.filler = newline_token(tokenizer);
   std::string opening = "# ";
   for (const char* special : {"<file_sep>", "<|file_sep|>"}) {

@@ -173,6 +173,7 @@ std::shared_ptr<Model> Model::open(std::shared_ptr<Engine> engine,
   model->name_ = model->adapter_ ? model->adapter_->meta().name
                                  : model->file_->string_value("general.name")
                                        .value_or(model->shape_.architecture);
+  model->chat_template_ = model->file_->string_value("tokenizer.chat_template").value_or("");
   model->description_ = model->make_description(*model->file_);
   return model;
 }
@@ -316,7 +317,7 @@ std::string Model::make_description(const GgufFile& file) const {
   out.number("bytesPerToken", static_cast<double>(page_size_.bytes()) / kBlockTokens);
   out.text("weightsSha256", weights_sha256_);
   if (adapter_) out.text("adapterSha256", adapter_->sha256());
-  out.text("chatTemplate", file.string_value("tokenizer.chat_template").value_or(""));
+  out.text("chatTemplate", chat_template_);
   return out.str();
 }
 

@@ -61,6 +61,7 @@ class Model {
   const PageKey& prefix_key() const { return prefix_key_; }
 
   const std::string& name() const { return name_; }
+  const std::string& chat_template() const { return chat_template_; }
   const std::string& describe() const { return description_; }
 
  private:
@@ -90,7 +91,7 @@ class Model {
   std::string weights_sha256_;
   int64_t parameters_ = 0;
   PageKey key_seed_{}, prefix_key_{};
-  std::string name_, description_;
+  std::string name_, chat_template_, description_;
   mutable std::mutex prefix_mutex_;
   mutable PageRef prefix_page_;
 };

@@ -75,7 +75,7 @@ void bs_cancel_destroy(bs_cancel*);
 /* Tokenizer: from a model's GGUF, or from a GGUF that holds tokenizer keys only. */
 bs_status bs_tokenizer_open(const char* path, bs_tokenizer** out, bs_error*);
 void bs_tokenizer_destroy(bs_tokenizer*);
-/* JSON: name, pre, vocabSize, hash, special{text:id}. */
+/* JSON: name, pre, vocabSize, hash, special{text:id}, chatTemplate ("" where the file has none). */
 const char* bs_tokenizer_describe(bs_tokenizer*);
 /* Ids and exclusive end offsets (bytes) of `text`; both need room for `length` entries (a token has
  * at least one byte). Any bytes are accepted, invalid UTF-8 too. */
@@ -89,8 +89,9 @@ typedef struct bs_model_options {
   const char* adapter_path;  /* NULL: none */
   const char* index_source;  /* "trained" or "keys"; NULL: trained with an adapter, else keys */
   const char* layout;        /* "independent" or "causal"; NULL: independent */
-  const char* prefix_text;   /* without an adapter: the rendered system turn, special tokens parsed;
-                                filled to a block inside the turn. NULL: our text in ChatML */
+  const char* prefix_text;   /* without an adapter: the rendered system turn, {system} where our text
+                                goes, special tokens parsed; filled to a block inside the turn.
+                                NULL: ChatML */
   const char* model_sha256;  /* hex, when the caller knows the file's hash; NULL: hashed here */
 } bs_model_options;
 

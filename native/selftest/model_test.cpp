@@ -73,9 +73,14 @@ TEST("model: without an adapter the prefix is filled inside the system turn") {
   CHECK_EQ(model->layout().header, std::string("<|file_sep|>{path}{part}\n"));
   CHECK(!model->layout().citation_token);
   CHECK_EQ(model->question_heads().size(), 4u);  // all of them
+  const auto placed = open(dir.path("tiny.gguf"), "", nullptr, "<|im_start|>{<|im_end|>");
+  CHECK_EQ(placed->layout().prefix[1], uint32_t{'{'});  // a brace alone is text
   const std::string long_text(200, 'x');
   CHECK_THROWS(open(dir.path("tiny.gguf"), "", nullptr, long_text.c_str()), BS_INVALID_ARGUMENT,
                "200 tokens");
+  // The engine's own text is longer than a block in a vocabulary of bytes.
+  CHECK_THROWS(open(dir.path("tiny.gguf"), "", nullptr, "{system}"), BS_INVALID_ARGUMENT,
+               "one block holds 128");
 }
 
 TEST("model: says of itself what the engine's protocol asks for") {

@@ -9,7 +9,13 @@ import os from "node:os";
 import path from "node:path";
 import process from "node:process";
 import type { OpenModel } from "../shared/engineMessages.js";
-import { BlocksightError, downloadFailed, modelMissing, modelWrongHash } from "../shared/errors.js";
+import {
+  BlocksightError,
+  downloadFailed,
+  modelMissing,
+  modelWrongHash,
+  modelWrongSize,
+} from "../shared/errors.js";
 import type { ModelRole } from "../shared/model.js";
 import { KNOWN_MODELS, type KnownModel } from "./modelCatalog.js";
 import { hubSource, sizeOf, wheelSource, type ModelSource } from "./modelSources.js";
@@ -59,7 +65,7 @@ export interface GetOptions {
 
 /**
  * How to open a known model with the adapter that ships with it in `mediaFolder`. Throws `modelMissing`
- * where its file is not there whole.
+ * or `modelTruncated` where its file is not there whole.
  */
 export async function findOpenModel(
   role: ModelRole,
@@ -67,8 +73,9 @@ export async function findOpenModel(
   mediaFolder: string,
 ): Promise<OpenModel> {
   const model = KNOWN_MODELS[role];
-  const { path: modelPath, state } = await findModel(model, folder);
-  if (state !== "present") throw modelMissing(role, modelPath);
+  const { path: modelPath, state, bytes } = await findModel(model, folder);
+  if (state === "missing") throw modelMissing(role, modelPath);
+  if (state === "wrongSize") throw modelWrongSize(role, modelPath, bytes, model.bytes);
   const adapterPath = path.join(mediaFolder, "models", `${role}.safetensors`);
   return { role, modelPath, adapterPath, sha256: model.sha256 };
 }

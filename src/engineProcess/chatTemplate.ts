@@ -79,6 +79,13 @@ export class ChatTemplate {
     return { pieces, turnStart };
   }
 
+  /** What stands before every conversation: a system turn, or the bare text where there is none. */
+  renderSystem(text: string): string {
+    const messages: readonly Message[] = [{ role: "user", content: "-" }];
+    const { text: whole, start } = this.renderBehindSystem(messages, text);
+    return start === 0 ? text : whole.slice(0, start);
+  }
+
   /** All of `messages` behind a system turn, and where that ends. */
   private renderBehindSystem(
     messages: readonly Message[],
@@ -87,10 +94,10 @@ export class ChatTemplate {
     const head: Message = { role: "system", content: system };
     const alone = this.tryRender([head], false);
     const text = this.tryRender([head, ...messages], true);
-    if (alone !== undefined && text?.startsWith(alone) === true) {
+    if (alone?.includes(system) === true && text?.startsWith(alone) === true) {
       return { text, start: alone.length };
     }
-    // Some templates know no system turn, or put it elsewhere.
+    // Some templates know no system turn, or put it into the first user turn.
     const without = this.tryRender(messages, true);
     if (without === undefined) throw unusable("it refuses a plain conversation");
     return { text: without, start: 0 };

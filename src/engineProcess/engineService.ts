@@ -29,6 +29,8 @@ import type { EngineHandle, NativeAddon, PackHandle, TokenizerHandle } from "./n
 import { toBlocksightError } from "./nativeErrors.js";
 
 const utf8 = new TextEncoder();
+/** The engine puts its system text here. */
+const SYSTEM_PLACE = "{system}";
 
 export interface EngineServiceDeps {
   /** Throws, as a catalogue error, where the addon cannot be loaded. */
@@ -171,12 +173,15 @@ export class EngineService {
       const sha256 = await this.checkedHash(body, signal);
       const engine = await this.openEngine();
       const { modelPath, adapterPath, indexSource, layout } = body;
+      // An adapter brings the prefix that it was tuned with.
+      const prefixText = adapterPath === undefined ? await this.prefixText(modelPath) : undefined;
       const model = await this.addon.openModel(engine, {
         modelPath,
         ...(sha256 !== undefined && { sha256 }),
         ...(adapterPath !== undefined && { adapterPath }),
         ...(indexSource !== undefined && { indexSource }),
         ...(layout !== undefined && { layout }),
+        ...(prefixText !== undefined && { prefixText }),
       });
       const tokenizer = this.addon.modelTokenizer(model);
       try {
@@ -191,6 +196,16 @@ export class EngineService {
         throw error;
       }
     });
+  }
+
+  /** The system turn in the model's own template; undefined where the file has none. */
+  private async prefixText(modelPath: string): Promise<string | undefined> {
+    const tokenizer = await this.addon.openTokenizer(modelPath);
+    const { chatTemplate } = JSON.parse(this.addon.describeTokenizer(tokenizer)) as TokenizerInfo;
+    this.addon.close(tokenizer);
+    return chatTemplate === ""
+      ? undefined
+      : new ChatTemplate(chatTemplate).renderSystem(SYSTEM_PLACE);
   }
 
   /** The file's hash; undefined where it cannot be read, which the engine then says better. */

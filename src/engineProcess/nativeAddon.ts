@@ -41,6 +41,7 @@ interface NativeModelOptions {
   readonly adapterPath?: string;
   readonly indexSource?: string;
   readonly layout?: string;
+  /** Without an adapter: the rendered system turn, `{system}` where the engine's text goes. */
   readonly prefixText?: string;
   /** The model file's hash, when it is known. */
   readonly sha256?: string;

@@ -127,6 +127,19 @@ export function modelMissing(name: string, path: string): BlocksightError {
   );
 }
 
+export function modelWrongSize(
+  name: string,
+  path: string,
+  bytes: number,
+  expected: number,
+): BlocksightError {
+  return new BlocksightError(
+    "modelTruncated",
+    `The model ${name} at ${path} has ${bytes} bytes of ${expected}.`,
+    `Fetch it again with: blocksight model get ${name}`,
+  );
+}
+
 /** No source gave the file; `failures` are "source: reason". */
 export function downloadFailed(
   name: string,

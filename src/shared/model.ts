@@ -67,4 +67,6 @@ export interface TokenizerInfo {
   readonly hash: string;
   /** Special tokens by text. */
   readonly special: Readonly<Record<string, number>>;
+  /** Jinja; "" where the file has none. */
+  readonly chatTemplate: string;
 }

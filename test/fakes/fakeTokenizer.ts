@@ -40,6 +40,7 @@ export class FakeTokenizer {
       vocabSize: VOCAB_SIZE,
       hash: `fake-${name}-${pieceBytes}`,
       special,
+      chatTemplate: "",
     };
   }
 

@@ -296,6 +296,47 @@ describe.skipIf(!hasAddon)("the command line", () => {
       await fails("modelTruncated", withModel("short.gguf"), /short\.gguf|ends/);
     });
 
+    it("says that the coder is there in part, and which command fetches it again", async () => {
+      const folder = path.join(line.folder, "cut-models");
+      await mkdir(folder, { recursive: true });
+      const file = path.join(folder, KNOWN_MODELS.coder.file);
+      await writeFile(file, "GGUF\u0003\0\0\0");
+      const args = ["ask", "--repo", "repo", "--json", QUESTION];
+      const { status, stdout } = await line.run([...args, "--model", "coder"], {
+        BLOCKSIGHT_MODELS: folder,
+      });
+      expect(status).toBe(1);
+      expect((JSON.parse(stdout) as FailureResult).error).toEqual({
+        code: "modelTruncated",
+        message: `The model coder at ${file} has 8 bytes of ${KNOWN_MODELS.coder.bytes}.`,
+        next: "Fetch it again with: blocksight model get coder",
+      });
+    });
+
+    it("refuses a coder of the right size that holds something else", async () => {
+      const folder = path.join(line.folder, "hostile-models");
+      await mkdir(folder, { recursive: true });
+      const file = path.join(folder, KNOWN_MODELS.coder.file);
+      await writeFile(file, "GGUF\u0003\0\0\0");
+      await truncate(file, KNOWN_MODELS.coder.bytes); // sparse: it takes no room
+      const args = ["ask", "--repo", "repo", "--read", "all", "--json", QUESTION];
+      const { status, stdout } = await line.run([...args, "--model", "coder"], {
+        BLOCKSIGHT_MODELS: folder,
+      });
+      expect(status).toBe(1);
+      const { error } = JSON.parse(stdout) as FailureResult;
+      expect(error.code).toBe("modelWrongHash");
+      expect(error.next).toContain("blocksight model get");
+    }, 30_000);
+
+    it("refuses a GGUF whose lengths reach beyond its end", async () => {
+      await writeTinyModel(path.join(line.folder, "hostile.gguf"));
+      const file = await open(path.join(line.folder, "hostile.gguf"), "r+");
+      await file.write(Buffer.alloc(8, 0xff), 0, 8, 24); // the first key's length
+      await file.close();
+      await fails("modelTruncated", withModel("hostile.gguf"), /./);
+    });
+
     it("refuses what is no model", async () => {
       await writeFile(path.join(line.folder, "text.gguf"), "not a model at all ".repeat(100));
       await fails("modelCorrupt", withModel("text.gguf"), /./);

@@ -1,6 +1,6 @@
 /** The whole path from the typed client to native code, on a made model. */
 import { spawn } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -94,6 +94,67 @@ describe.skipIf(!hasAddon)("engine process", () => {
       expect(row[0]).not.toBe(NO_BLOCK);
     }
   });
+
+  it("renders block 0 and the conversation of a model without an adapter by its own template", async () => {
+    const own = path.join(real.folder, "own.gguf");
+    const template =
+      "{% for m in messages %}{{ '<|im_start|>' + m['role'] + ': ' + m['content'] + '<|file_sep|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>bot: ' }}{% endif %}";
+    await writeTinyModel(own, { chatTemplate: template });
+    const other = real.client();
+    const { hash } = await other.request("openTokenizer", { path: own });
+    const { prefix } = await other.request("openModel", { role: "scout", modelPath: own });
+    const texts = ["system: You answer questions about", "\n"].map((text) => utf8.encode(text));
+    const { ids } = await other.request("tokenize", { tokenizer: hash, texts });
+    const [opening = new Uint32Array(), newline = new Uint32Array()] = ids;
+    const [TURN, FILE] = [0, 2];
+    expect(prefix).toHaveLength(128);
+    expect(prefix.slice(0, opening.length + 1)).toEqual([TURN, ...opening]);
+    expect(prefix.slice(-2)).toEqual([...newline, FILE]);
+
+    await other.request("setPack", {
+      model: "scout",
+      tokens: [Uint32Array.of(20, 21)],
+      fileOfSegment: Uint32Array.of(0),
+    });
+    const sight = Uint32Array.of(0);
+    await other.request("read", { ...readAll, segments: sight });
+    const bytes: Uint8Array[] = [];
+    await other.request(
+      "ask",
+      { ...ask, sight, maxTokens: 0 },
+      { onSteps: (more) => bytes.push(...more.map((step) => step.bytes)) },
+    );
+    expect(Buffer.concat(bytes).toString()).toBe(
+      "<|im_start|>user: Where is it defined?<|file_sep|><|im_start|>bot: ",
+    );
+    await other.dispose();
+  });
+
+  it.skipIf(process.platform !== "linux")(
+    "dies when a mapped model file is cut, and the next request says that the file is short",
+    async () => {
+      const cut = path.join(real.folder, "cut.gguf");
+      await writeTinyModel(cut);
+      const other = real.client();
+      const body = { role: "scout", modelPath: cut } as const;
+      await other.request("openModel", body);
+      const tokens = [Uint32Array.of(20, 21)];
+      const fileOfSegment = Uint32Array.of(0);
+      await other.request("setPack", { model: "scout", tokens, fileOfSegment });
+      const sight = Uint32Array.of(0);
+      await other.request("read", { ...readAll, segments: sight });
+      await truncate(cut, 4096);
+      await expect(other.request("ask", { ...ask, sight })).rejects.toMatchObject({
+        code: "engineKilled",
+        message: "The engine process ended in the middle (signal SIGBUS).",
+        next: expect.stringContaining("a model file was cut") as string,
+      });
+      await expect(other.request("openModel", body)).rejects.toMatchObject({
+        code: "modelTruncated",
+      });
+      await other.dispose();
+    },
+  );
 
   it("reads what it holds again at once", async () => {
     await client.request("read", readAll);

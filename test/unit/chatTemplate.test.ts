@@ -5,6 +5,9 @@ import type { Turn } from "../../src/shared/engineMessages.js";
 /** The shape of SmolLM2's: a default system turn when there is none. */
 const CHATML = `{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nDefault<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}`;
 
+/** A system text has no turn of its own here. */
+const FOLDING = `{% if messages[0]['role'] == 'system' %}{% set system = messages[0]['content'] %}{% set rest = messages[1:] %}{% else %}{% set system = '' %}{% set rest = messages %}{% endif %}{% for m in rest %}{% if m['role'] == 'user' %}[INST]{% if loop.first %}{{ system }}{% endif %}{{ m['content'] }}[/INST]{% else %}{{ m['content'] }}{% endif %}{% endfor %}`;
+
 const user = (text: string): Turn => ({ role: "user", text });
 const assistant = (text: string): Turn => ({ role: "assistant", text });
 const textOf = (source: string, turns: readonly Turn[]): string =>
@@ -52,6 +55,21 @@ describe("chat template", () => {
   it("takes a template without a system turn", () => {
     const gemma = `{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('no') }}{% endif %}{% for m in messages %}<turn>{{ m['role'] }} {{ m['content'] }}</turn>{% endfor %}{% if add_generation_prompt %}<turn>model {% endif %}`;
     expect(textOf(gemma, [user("hi")])).toBe("<turn>user hi</turn><turn>model ");
+  });
+
+  it("gives the system turn alone, and the bare text where the template knows none", () => {
+    const system = (source: string): string => new ChatTemplate(source).renderSystem("{system}");
+    expect(system(CHATML)).toBe("<|im_start|>system\n{system}<|im_end|>\n");
+    expect(
+      system("{% for m in messages %}<turn>{{ m['role'] }} {{ m['content'] }}</turn>{% endfor %}"),
+    ).toBe("<turn>system {system}</turn>");
+    expect(system(FOLDING)).toBe("{system}");
+  });
+
+  it("takes a template that puts the system text into the first user turn", () => {
+    expect(textOf(FOLDING, [user("one"), assistant("two"), user("three")])).toBe(
+      "[INST]one[/INST]two[INST]three[/INST]",
+    );
   });
 
   it.each([

@@ -245,12 +245,12 @@ describe("model catalogue", () => {
 
   it("finds files by size, and says which command fetches what is missing", async () => {
     expect(await findModel(MODEL, folder)).toMatchObject({ state: "missing" });
-    await writeFile(path.join(folder, "made.gguf"), "short");
-    expect(await findModel(MODEL, folder)).toMatchObject({ state: "wrongSize", bytes: 5 });
     await expect(findOpenModel("coder", folder, "/media")).rejects.toMatchObject({
       code: "modelMissing",
       next: "Fetch it with: blocksight model get coder",
     });
+    await writeFile(path.join(folder, "made.gguf"), "short");
+    expect(await findModel(MODEL, folder)).toMatchObject({ state: "wrongSize", bytes: 5 });
   });
 
   it("looks in the user's cache unless told otherwise", () => {
