@@ -1,18 +1,22 @@
 #!/usr/bin/env node
 // Compares the engine's token ids with those of @huggingface/tokenizers, for both shipped
 // tokenizers, on source text in as many languages as are found: installed packages, this
-// repository, test/fixtures/languages, headers and libraries of the system, and the folders named.
+// repository, test/fixtures/languages, two fetched packages, headers and libraries of the system, and
+// the folders named.
 //
 //   npm run test:tokenizers [-- DIR...]
 //
+// Less than 3 MB, or fewer than 8 languages with text that counts, is a failure: it proves nothing.
 // What is not UTF-8 cannot be given to the reference; there the round trip is checked instead.
 import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { homedir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { ggufKeys, readHead } from "./ggufKeys.mjs";
 import { root } from "./setup.mjs";
+import { sourceFolders } from "./sourceTexts.mjs";
 
 const LANGUAGES = {
   ".c": "C",
@@ -36,6 +40,10 @@ const LANGUAGES = {
 };
 const BYTES_PER_LANGUAGE = 700_000;
 const MAX_FILE_BYTES = 200_000;
+/** Eight languages of this much or more, and so much in all. */
+const LEAST_PER_LANGUAGE = 200_000;
+const LEAST_LANGUAGES = 8;
+const LEAST_BYTES = 3_000_000;
 const NORMAL = 1;
 const SPECIAL = [3, 4];
 
@@ -212,25 +220,38 @@ async function compare(addon, model, texts) {
 }
 
 const more = process.argv.slice(2).map((folder) => path.resolve(folder));
+const fetched = sourceFolders();
 const { texts, bytes } = corpus([
   path.join(root, "test/fixtures/languages"),
   ...more,
-  ...["src", "native", "scripts", "webview"].map((name) => path.join(root, name)),
+  ...["src", "native", "scripts", "webview", "test", "train", "docs"].map((name) =>
+    path.join(root, name),
+  ),
   ...["tree-sitter-c", "tree-sitter-go", "tree-sitter-python", "typescript/lib", "@types/node"].map(
     (name) => path.join(root, "node_modules", name),
   ),
   path.join(root, "node_modules"),
+  ...fetched.folders,
   ...["/usr/include", "/usr/lib/python3.11", "/usr/lib/python3.12", "/usr/local/go/src"],
+  path.join(homedir(), ".cargo/registry/src"),
 ]);
 const languages = Object.entries(bytes).map(([name, size]) => `${name} ${(size / 1e6).toFixed(2)}`);
 console.log(`MB by language: ${languages.join(", ")}`);
+const counted = Object.values(bytes).filter((size) => size >= LEAST_PER_LANGUAGE);
+const sum = counted.reduce((total, size) => total + size, 0);
+const isEnough = counted.length >= LEAST_LANGUAGES && sum >= LEAST_BYTES;
+if (!isEnough) {
+  console.log(
+    `Only ${counted.length} languages with ${(sum / 1e6).toFixed(2)} MB of text; name folders with more.`,
+  );
+}
 const platform = `${process.platform}-${process.arch}`;
 const addon = createRequire(import.meta.url)(
   path.join(root, `dist/native/${platform}/blocksight.node`),
 );
-let failed = 0;
+let failed = isEnough ? 0 : 1;
 for (const model of ["coder", "scout"]) {
   if (!(await compare(addon, model, [...texts, ...invalidTexts()]))) failed++;
 }
-console.log(`${2 - failed} passed, ${failed} failed`);
+console.log(`${3 - failed} passed, ${failed} failed, ${fetched.skipped} skipped`);
 process.exitCode = failed > 0 ? 1 : 0;
