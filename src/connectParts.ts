@@ -5,7 +5,9 @@ import { type FindModel, type ModelChoice, chooseModels } from "./ask/chooseMode
 import { fileRates } from "./ask/ratesFile.js";
 import { EngineClient } from "./engine/engineClient.js";
 import { forkEngine } from "./engine/engineHost.js";
+import { WorkspacePacker } from "./packWorkspace.js";
 import type { EngineOptions } from "./shared/engineMessages.js";
+import { SymbolPool } from "./symbols/symbolPool.js";
 
 export interface ConnectOptions {
   /** The folder of the bundles: `engine.cjs` and the addon lie there. */
@@ -14,9 +16,12 @@ export interface ConnectOptions {
   readonly cache: string;
   readonly choice: ModelChoice;
   readonly find: FindModel;
-  readonly pack: AskParts["pack"];
-  /** Without it pages are neither used nor kept. */
+  /** What to pack; the packer lives as long as the parts. */
+  readonly packWith: (packer: WorkspacePacker) => AskParts["pack"];
+  /** Without it neither pages nor cuts are used or kept. */
   readonly isCacheUsed: boolean;
+  /** Cuts are kept here. */
+  readonly cuts: string;
   readonly threads?: number;
   /** Most bytes of the page store. */
   readonly storeLimitBytes?: number;
@@ -30,8 +35,8 @@ export function pagesFolder(cache: string): string {
 
 /** Nothing is started before the first request. */
 export function connectParts(options: ConnectOptions): ConnectedParts {
-  const { bundles, cache, choice, find, pack, isCacheUsed, threads, storeLimitBytes, log } =
-    options;
+  const { bundles, cache, cuts, choice, find, packWith, isCacheUsed } = options;
+  const { threads, storeLimitBytes, log } = options;
   const engineOptions: EngineOptions = {
     ...(threads === undefined ? {} : { threads }),
     ...(isCacheUsed ? { storePath: pagesFolder(cache) } : {}),
@@ -42,11 +47,21 @@ export function connectParts(options: ConnectOptions): ConnectedParts {
     engine: engineOptions,
     log,
   });
+  const symbols = new SymbolPool({ workerPath: join(bundles, "symbolWorker.cjs") });
+  const packer = new WorkspacePacker({
+    engine,
+    findSymbols: symbols.findSymbols,
+    ...(isCacheUsed ? { cacheDirectory: cuts } : {}),
+  });
   return {
     engine,
     models: (info) => chooseModels(choice, info, find),
-    pack,
+    pack: packWith(packer),
     rates: fileRates(cache),
-    dispose: () => engine.dispose(),
+    dispose: async () => {
+      await packer.settle();
+      await symbols.dispose();
+      await engine.dispose();
+    },
   };
 }

@@ -5,7 +5,6 @@ import { EngineClient } from "../engine/engineClient.js";
 import { forkEngine } from "../engine/engineHost.js";
 import { cacheFolder, findOpenModel, modelsFolder } from "../engine/modelFiles.js";
 import { packDirectories } from "../packDirectories.js";
-import { WorkspacePacker } from "../packWorkspace.js";
 import type { Engine } from "../shared/engine.js";
 import { SymbolPool } from "../symbols/symbolPool.js";
 import type { Connect } from "./askCommand.js";
@@ -18,41 +17,29 @@ export function connectTo(bundles: string): Connect {
     const { env } = context;
     const cache = cacheFolder(env);
     const media = join(bundles, "..", "media");
-    const symbols = new SymbolPool({ workerPath: join(bundles, "symbolWorker.cjs") });
     const { model, read, index, layout, threads, isCacheUsed } = args;
     const isPath = model !== undefined && model !== "coder" && model !== "scout";
     const parts = connectParts({
       bundles,
       cache,
+      cuts: cutsFolder(cache),
       choice: { model: isPath ? resolvePath(context, model) : model, read, index, layout },
       find: (role) => findOpenModel(role, modelsFolder(env), media),
-      pack: (request) => pack(request),
+      packWith: (packer) =>
+        packDirectories({
+          packer,
+          media: join(media, "models"),
+          roots: args.repos.map((repo) => resolvePath(context, repo)),
+          include: args.include,
+          exclude: args.exclude.map((glob) => ({ glob, rule: { text: `--exclude ${glob}` } })),
+          ...(layout === undefined ? {} : { layout }),
+          ...(args.budgetTokens === undefined ? {} : { budgetTokens: args.budgetTokens }),
+        }),
       isCacheUsed,
       ...(threads === undefined ? {} : { threads }),
       log: () => undefined,
     });
-    const packer = new WorkspacePacker({
-      engine: parts.engine,
-      findSymbols: symbols.findSymbols,
-      ...(isCacheUsed ? { cacheDirectory: cutsFolder(cache) } : {}),
-    });
-    const pack = packDirectories({
-      packer,
-      media: join(media, "models"),
-      roots: args.repos.map((repo) => resolvePath(context, repo)),
-      include: args.include,
-      exclude: args.exclude.map((glob) => ({ glob, rule: { text: `--exclude ${glob}` } })),
-      ...(layout === undefined ? {} : { layout }),
-      ...(args.budgetTokens === undefined ? {} : { budgetTokens: args.budgetTokens }),
-    });
-    return Promise.resolve({
-      ...parts,
-      dispose: async () => {
-        await packer.settle();
-        await symbols.dispose();
-        await parts.dispose();
-      },
-    });
+    return Promise.resolve(parts);
   };
 }
 

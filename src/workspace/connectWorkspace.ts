@@ -6,11 +6,9 @@ import type { ConnectedParts } from "../ask/askParts.js";
 import { connectParts } from "../connectParts.js";
 import { cacheFolder, findOpenModel, modelsFolder } from "../engine/modelFiles.js";
 import { packDirectories } from "../packDirectories.js";
-import { WorkspacePacker } from "../packWorkspace.js";
 import { type Config, readConfig } from "../platform/config.js";
 import type { Log } from "../platform/log.js";
 import { BlocksightError } from "../shared/errors.js";
-import { SymbolPool } from "../symbols/symbolPool.js";
 import type { PackSelection } from "../views/askController.js";
 import { packChoice } from "./packChoice.js";
 import { openRoots } from "./resolvePath.js";
@@ -25,7 +23,6 @@ export function connectWorkspace(
   const config = readConfig();
   const cache = config.pageStoreFolder === "" ? cacheFolder(process.env) : config.pageStoreFolder;
   const isCacheUsed = config.pageStoreGigabytes > 0;
-  const symbols = new SymbolPool({ workerPath: path.join(bundles, "symbolWorker.cjs") });
   const parts = connectParts({
     bundles,
     cache,
@@ -37,39 +34,27 @@ export function connectWorkspace(
       layout: undefined,
     },
     find: (role) => findOpenModel(role, modelsFolderOf(config), media),
-    pack: (request) => pack(request),
+    cuts: cache,
+    // Settings, switches and unsaved buffers are those of the moment of packing.
+    packWith: (packer) => (request) => {
+      const now = readConfig();
+      const roots = openRoots();
+      if (roots.length === 0) throw noFolder();
+      const choice = packChoice(roots, selection(), now, excludedByEditor());
+      return packDirectories({
+        packer,
+        media: path.join(media, "models"),
+        ...choice,
+        unsaved: unsavedBuffers(),
+        ...(now.budgetTokens > 0 ? { budgetTokens: now.budgetTokens } : {}),
+      })(request);
+    },
     isCacheUsed,
     ...(config.threads > 0 ? { threads: config.threads } : {}),
     ...(isCacheUsed ? { storeLimitBytes: config.pageStoreGigabytes * 1e9 } : {}),
     log: (line) => log.info(`engine: ${line}`),
   });
-  const packer = new WorkspacePacker({
-    engine: parts.engine,
-    findSymbols: symbols.findSymbols,
-    ...(isCacheUsed ? { cacheDirectory: cache } : {}),
-  });
-  // Settings, switches and unsaved buffers are those of the moment of packing.
-  const pack: ConnectedParts["pack"] = (request) => {
-    const now = readConfig();
-    const roots = openRoots();
-    if (roots.length === 0) throw noFolder();
-    const choice = packChoice(roots, selection(), now, excludedByEditor());
-    return packDirectories({
-      packer,
-      media: path.join(media, "models"),
-      ...choice,
-      unsaved: unsavedBuffers(),
-      ...(now.budgetTokens > 0 ? { budgetTokens: now.budgetTokens } : {}),
-    })(request);
-  };
-  return Promise.resolve({
-    ...parts,
-    dispose: async () => {
-      await packer.settle();
-      await symbols.dispose();
-      await parts.dispose();
-    },
-  });
+  return Promise.resolve(parts);
 }
 
 export function modelsFolderOf({ modelsFolder: folder }: Config): string {

@@ -4,6 +4,7 @@ import { readFile, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { GREEDY } from "../../src/ask/askParts.js";
 import type { EngineClient } from "../../src/engine/engineClient.js";
 import type { AskRequest, ReadRequest } from "../../src/shared/engineMessages.js";
 import type { ModelInfo } from "../../src/shared/model.js";
@@ -24,7 +25,7 @@ const ask: AskRequest = {
   turns: [{ role: "user", text: "Where is it defined?" }],
   sight: ALL,
   maxTokens: 8,
-  sampling: { temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 0 },
+  sampling: GREEDY,
 };
 
 describe.skipIf(!hasAddon)("engine process", () => {

@@ -4,6 +4,7 @@
  */
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { GREEDY } from "../../src/ask/askParts.js";
 import type { Engine } from "../../src/shared/engine.js";
 import type { AskRequest, ReadRequest } from "../../src/shared/engineMessages.js";
 import { FakeEngine } from "../fakes/fakeEngine.js";
@@ -18,7 +19,7 @@ const ask: AskRequest = {
   turns: [{ role: "user", text: "Where is it defined?" }],
   sight: SEGMENTS,
   maxTokens: 1,
-  sampling: { temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 0 },
+  sampling: GREEDY,
 };
 /** Runs until it is cancelled. */
 const longAsk = { ...ask, maxTokens: 1_900 };

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { GREEDY } from "../../src/ask/askParts.js";
 import type { EngineClient } from "../../src/engine/engineClient.js";
 import { KNOWN_MODELS } from "../../src/engine/modelCatalog.js";
 import { findOpenModel, modelsFolder } from "../../src/engine/modelFiles.js";
@@ -69,7 +70,7 @@ describe.each(["scout", "coder"] as const)("the %s", (role) => {
       turns: [{ role: "user", text }],
       sight: ALL,
       maxTokens,
-      sampling: { temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 0 },
+      sampling: GREEDY,
       citePaths: PATHS,
     });
     async function run(request: AskRequest): Promise<readonly Step[]> {

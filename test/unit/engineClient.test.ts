@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { GREEDY } from "../../src/ask/askParts.js";
 import { EngineClient, type EngineClientOptions } from "../../src/engine/engineClient.js";
 import type { FromEngine, ToEngine } from "../../src/shared/engineMessages.js";
 import type { Step } from "../../src/shared/step.js";
@@ -36,7 +37,7 @@ const ask = {
   turns: [{ role: "user", text: "?" }],
   sight: Uint32Array.of(),
   maxTokens: 1,
-  sampling: { temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 0 },
+  sampling: GREEDY,
 } as const;
 const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
 

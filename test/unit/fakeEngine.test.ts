@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { GREEDY } from "../../src/ask/askParts.js";
 import { NO_BLOCK } from "../../src/shared/blocks.js";
 import type { AskRequest } from "../../src/shared/engineMessages.js";
 import type { Step } from "../../src/shared/step.js";
@@ -10,14 +11,13 @@ const FILES = [
   "class Gamma:\n    pass\n",
 ];
 const PATHS = ["a.py", "sessions.py", "c.py"];
-const sampling = { temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 0 };
 
 const askFor = (text: string): AskRequest => ({
   model: "coder",
   turns: [{ role: "user", text }],
   sight: Uint32Array.of(0, 1, 2),
   maxTokens: 64,
-  sampling,
+  sampling: GREEDY,
   citePaths: PATHS,
 });
 
