@@ -25,11 +25,13 @@ const MODES: Readonly<Record<SightMode, ReadMode>> = {
   all: { t: "all" },
 };
 
-const USAGE = `Usage: node scripts/evaluateNames.mjs --repo DIR [--limit N] [--modes 8,16,all] [--out FILE] [--max-tokens N]
+const USAGE = `Usage: node scripts/evaluateNames.mjs --repo DIR [--limit N] [--model coder|scout] [--modes 8,16,all] [--out FILE] [--max-tokens N]
+The scout reads everything, whatever the modes.
 `;
 
 interface Options {
   readonly repo: string;
+  readonly model: "coder" | "scout";
   readonly count: number;
   readonly modes: readonly SightMode[];
   readonly out: string;
@@ -40,19 +42,24 @@ function readOptions(): Options {
   const { values } = parseArgs({
     options: {
       repo: { type: "string" },
+      model: { type: "string", default: "coder" },
       limit: { type: "string", default: "60" },
       modes: { type: "string", default: "8,16,all" },
       out: { type: "string", default: "build/names.jsonl" },
       "max-tokens": { type: "string", default: "64" },
     },
   });
-  const modes = values.modes.split(",").filter((mode): mode is SightMode => mode in MODES);
-  if (values.repo === undefined || modes.length === 0) {
+  const { model } = values;
+  const named = model === "scout" ? "all" : values.modes;
+  const modes = named.split(",").filter((mode): mode is SightMode => mode in MODES);
+  const isKnown = model === "coder" || model === "scout";
+  if (values.repo === undefined || modes.length === 0 || !isKnown) {
     process.stderr.write(USAGE);
     process.exit(2);
   }
   return {
     repo: values.repo,
+    model,
     count: Number(values.limit),
     modes,
     out: values.out,
@@ -74,7 +81,7 @@ function measure(result: AskResult, path: string, mode: SightMode): Measured {
     question: result.question,
     path,
     mode,
-    coderRank: rankOf(path, result.files),
+    answeringRank: rankOf(path, result.files),
     ...(result.scout ? { scoutRank: rankOf(path, byScout) } : {}),
     cited: result.citations.map((citation) => citation.path),
     answer: result.answer,
@@ -84,10 +91,10 @@ function measure(result: AskResult, path: string, mode: SightMode): Measured {
 
 /** Runs in the root of a clone whose bundles are built. */
 async function main(): Promise<void> {
-  const { repo, count, modes, out, maxTokens } = readOptions();
+  const { repo, model, count, modes, out, maxTokens } = readOptions();
   const { signal } = new AbortController();
   setMaxListeners(0, signal);
-  const args = parseAskArguments(["--model", "coder", "--repo", repo, "evaluation"]);
+  const args = parseAskArguments(["--model", model, "--repo", repo, "evaluation"]);
   const silent = { write: () => undefined, isTerminal: false, columns: 100, hasColor: false };
   const context: CommandContext = {
     stdout: silent,
@@ -125,13 +132,18 @@ async function main(): Promise<void> {
         done.push(one);
         appendFileSync(out, `${JSON.stringify(one)}\n`);
         process.stderr.write(
-          `--read ${mode}  coder ${one.coderRank}  scout ${one.scoutRank ?? "-"}  ` +
+          `--read ${mode}  ${model} ${one.answeringRank}  scout ahead ${one.scoutRank ?? "-"}  ` +
             `${one.cited[0] === path ? "cited right" : `cited ${one.cited[0] ?? "nothing"}`}  ${text}\n`,
         );
       }
     }
     const asked = new Set(questions.map(({ text }) => text));
-    process.stdout.write(`${tally(done.filter(({ question }) => asked.has(question)))}\n`);
+    process.stdout.write(
+      `${tally(
+        model,
+        done.filter(({ question }) => asked.has(question)),
+      )}\n`,
+    );
   } finally {
     await parts.dispose();
   }

@@ -1,6 +1,6 @@
 /** What was measured, question by question, to the table of the evaluation. */
 
-/** How much of the pack the coder had in sight. */
+/** How much of the pack the answering model had in sight. */
 export type SightMode = "8" | "16" | "all";
 
 /** One line of the results file. */
@@ -8,8 +8,8 @@ export interface Measured {
   readonly question: string;
   readonly path: string;
   readonly mode: SightMode;
-  /** Rank of the right file by the coder's focus, from 1; 0 where it was not read. */
-  readonly coderRank: number;
+  /** Rank of the right file by the answering model's focus, from 1; 0 where it was not read. */
+  readonly answeringRank: number;
   /** By the scout's focus over the whole pack; undefined where the scout was not asked. */
   readonly scoutRank?: number;
   readonly cited: readonly string[];
@@ -27,7 +27,7 @@ function isCitedRight({ cited, path }: Measured): boolean {
   return cited[0] === path;
 }
 
-export function tally(measured: readonly Measured[]): string {
+export function tally(model: "coder" | "scout", measured: readonly Measured[]): string {
   const modes = (["8", "16", "all"] as const).filter((mode) =>
     measured.some((one) => one.mode === mode),
   );
@@ -44,8 +44,8 @@ export function tally(measured: readonly Measured[]): string {
     const own = measured.filter((one) => one.mode === mode);
     const cites = own.filter(({ cited }) => cited.length > 0);
     row(
-      `coder, --read ${mode}`,
-      own.map(({ coderRank }) => coderRank),
+      `${model}, --read ${mode}`,
+      own.map(({ answeringRank }) => answeringRank),
       [percent(cites.length, own.length), percent(own.filter(isCitedRight).length, own.length)],
     );
   }

@@ -35,7 +35,7 @@ describe("the table of the evaluation", () => {
     question: "q",
     path: "a.py",
     mode: "8",
-    coderRank: 1,
+    answeringRank: 1,
     scoutRank: 1,
     cited: ["a.py"],
     answer: "",
@@ -44,11 +44,11 @@ describe("the table of the evaluation", () => {
   });
 
   it("counts the right file first, among three, and cited", () => {
-    const text = tally([
+    const text = tally("coder", [
       one({}),
-      one({ question: "r", coderRank: 3, scoutRank: 2, cited: ["b.py", "a.py"] }),
-      one({ question: "s", coderRank: 0, scoutRank: 9, cited: [] }),
-      one({ mode: "all", coderRank: 1 }),
+      one({ question: "r", answeringRank: 3, scoutRank: 2, cited: ["b.py", "a.py"] }),
+      one({ question: "s", answeringRank: 0, scoutRank: 9, cited: [] }),
+      one({ mode: "all", answeringRank: 1 }),
     ]);
     expect(text.split("\n").map((line) => line.replace(/ {2,}/g, "|"))).toEqual([
       "|n|focus@1|focus@3|cites|citation right",

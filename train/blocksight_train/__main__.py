@@ -16,6 +16,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "measure an adapter on repositories never trained on"),
     "report": ("report", "tables with intervals from evaluation records"),
     "lexical": ("lexical", "BM25 and MiniLM rankings of the same questions"),
+    "vectors": ("vectors", "all-MiniLM-L6-v2's scores of passages for questions, for `npm run eval`"),
     "export": ("export", "a checkpoint to an int8 adapter file"),
 }
 

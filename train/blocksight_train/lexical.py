@@ -16,6 +16,7 @@ from .batches import Dataset
 from .data.codec import Codec
 from .evaluate import SHOWN_FILES, picked
 from .layout import BLOCK
+from .vectors import MiniLm
 
 K1, B = 1.2, 0.75
 
@@ -49,29 +50,6 @@ class Bm25:
                 idf = math.log(1 + (len(self.length) - len(at) + 0.5) / (len(at) + 0.5))
                 out[at] += idf * how * (K1 + 1) / (how + self.norm[at])
         return out
-
-
-class MiniLm:
-    def __init__(self, folder: str, device: str):
-        import torch
-        from transformers import AutoModel, AutoTokenizer
-
-        self.torch, self.device = torch, device
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.model = AutoModel.from_pretrained(folder).to(device).float().eval()
-
-    def embed(self, texts: list[str]) -> np.ndarray:
-        out = []
-        with self.torch.no_grad():
-            for a in range(0, len(texts), 256):
-                batch = self.tokenizer(texts[a : a + 256], padding=True, truncation=True, max_length=256, return_tensors="pt").to(
-                    self.device
-                )
-                hidden = self.model(**batch).last_hidden_state
-                mask = batch["attention_mask"][..., None].float()
-                mean = (hidden * mask).sum(1) / mask.sum(1)
-                out.append(self.torch.nn.functional.normalize(mean, dim=-1).cpu().numpy())
-        return np.concatenate(out)
 
 
 def main(args: argparse.Namespace) -> None:

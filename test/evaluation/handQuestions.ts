@@ -1,0 +1,36 @@
+/** The questions of test/eval: written by hand over reserved repositories, one JSON object a line. */
+import { readFileSync, readdirSync } from "node:fs";
+import path from "node:path";
+
+export interface HandQuestion {
+  readonly repo: string;
+  readonly commit: string;
+  readonly language: string;
+  readonly question: string;
+  /** Every file that is needed; lines are 1-based and inclusive. */
+  readonly files: readonly { readonly path: string; readonly lines: readonly [number, number] }[];
+  /** A right answer, short. */
+  readonly answer: string;
+  /** What a right answer must hold, each fact in one of its spellings. */
+  readonly facts: readonly (readonly string[])[];
+}
+
+/** Questions of every file in `folder`, in the order of the files' names. */
+export function readHandQuestions(folder: string): readonly HandQuestion[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".jsonl"))
+    .sort()
+    .flatMap((name) => readFileSync(path.join(folder, name), "utf8").split("\n"))
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as HandQuestion);
+}
+
+/** Files of a language, as `--include` takes them: documentation would answer instead of the code. */
+export const SOURCES: Readonly<Record<string, readonly string[]>> = {
+  python: ["**/*.py"],
+  javascript: ["**/*.js", "**/*.mjs", "**/*.ts"],
+  typescript: ["**/*.ts", "**/*.tsx", "**/*.js"],
+  go: ["**/*.go"],
+  java: ["**/*.java"],
+  rust: ["**/*.rs"],
+};

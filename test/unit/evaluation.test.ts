@@ -1,0 +1,167 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { describe, expect, it } from "vitest";
+import { cacheFolder } from "../../src/engine/modelFiles.js";
+import { factsGiven, inventions, quotedNames, saysAbsent } from "../evaluation/answerMeasures.js";
+import { checkFacts, formFaults } from "../evaluation/checkFacts.js";
+import {
+  type EvaluationRecord,
+  type Row,
+  evaluationTables,
+} from "../evaluation/evaluationRecords.js";
+import { interval, recall, shown } from "../evaluation/figures.js";
+import { SOURCES, readHandQuestions } from "../evaluation/handQuestions.js";
+import { Bm25, rankByBest, terms } from "../evaluation/lexicalRanking.js";
+import { blockPassages, filePassages } from "../evaluation/passages.js";
+import { fetchTree, pinnedCommit, treeFolder } from "../evaluation/repositories.js";
+import { TINY_PROJECT } from "../fakes/tinyPack.js";
+import { tinyPack } from "../fakes/tinyPack.js";
+
+const root = path.join(import.meta.dirname, "../..");
+const questions = readHandQuestions(path.join(root, "test/eval"));
+
+describe("the hand-written questions", () => {
+  it("have files, lines, and one to four facts that their own answers give", () => {
+    expect(questions.flatMap(formFaults)).toEqual([]);
+  });
+
+  it("are asked once each, over repositories that training never sees, at their pinned commit", () => {
+    expect(new Set(questions.map(({ question }) => question)).size).toBe(questions.length);
+    for (const { repo, commit, language } of questions) {
+      expect(pinnedCommit(path.join(root, "train/manifest.jsonl"), repo)).toBe(commit);
+      expect(SOURCES).toHaveProperty(language);
+    }
+  });
+
+  const cache = path.join(cacheFolder(process.env), "evaluation");
+  const repos = [...new Set(questions.map(({ repo }) => repo))];
+  it.for(repos)("hold facts that stand in %s, where `npm run eval` fetched it", (name, context) => {
+    const asked = questions.filter(({ repo }) => repo === name);
+    const folder = treeFolder(cache, name, asked[0]?.commit ?? "");
+    if (!existsSync(folder)) context.skip(`no ${folder}`);
+    expect(checkFacts(asked, folder)).toEqual([]);
+  });
+});
+
+describe("measures of an answer", () => {
+  it("count a fact in any of its spellings and in any case", () => {
+    expect(factsGiven("It raises a valueerror.", [["ValueError"], ["304", "Not Modified"]])).toBe(
+      0.5,
+    );
+    expect(saysAbsent("`x` is not defined in this repository.")).toBe(true);
+    expect(saysAbsent("`x` is defined in a.py.")).toBe(false);
+  });
+
+  it("take names from code spans and code blocks, each once, and not from prose", () => {
+    const answer = "Use `load(path)` or `load`.\n```py\nstore.read_item(k)\n```\nNothing else.";
+    expect(quotedNames(answer)).toEqual(["load", "path", "store", "read_item"]);
+  });
+
+  it("call a quoted name invented where neither the repository nor the question has it", () => {
+    const names = new Set(["load", "path"]);
+    const answer = "`load(path)` calls `fetch_all`, not `frobnicate`.";
+    expect(inventions(answer, names, "What is `frobnicate`?")).toEqual(["fetch_all"]);
+  });
+});
+
+describe("searches", () => {
+  const pack = tinyPack(TINY_PROJECT);
+  const texts = new Map(Object.entries(TINY_PROJECT));
+
+  it("split names into words", () => {
+    expect(terms("parseHeader x")).toEqual(["parseheader", "parse", "header"]);
+  });
+
+  it("rank the file that has the question's rare words first", () => {
+    const bm25 = new Bm25([
+      { path: "a", text: "def write_body(): pass" },
+      { path: "b", text: "def parse_header(): pass" },
+    ]);
+    expect(bm25.rank("Where is the header parsed?")).toEqual(["b", "a"]);
+  });
+
+  it("count a file with its best passage, equals in pack order", () => {
+    expect(rankByBest(["a", "b", "a", "c"], [0, 1, 2, 1])).toEqual(["a", "b", "c"]);
+  });
+
+  it("see every line of every file in some block, and the path in a file's first", () => {
+    const blocks = blockPassages(pack, texts);
+    for (const { path: file, text } of filePassages(texts)) {
+      const own = blocks.filter((block) => block.path === file);
+      expect(own[0]?.text.startsWith(`${file}\n`)).toBe(true);
+      const seen = own.map((block) => block.text).join("\n");
+      for (const line of text.trimEnd().split("\n")) expect(seen).toContain(line);
+    }
+  });
+});
+
+describe("figures", () => {
+  it("give recall as the share of a question's files, and the mean with an interval around it", () => {
+    expect(recall(["a", "b"], ["a", "c", "b"], 1)).toBe(0.5);
+    expect(recall(["a", "b"], ["a", "c", "b"], 3)).toBe(1);
+    const [mean, low, high] = interval(Array.from({ length: 100 }, (_, at) => at % 2));
+    expect(mean).toBe(50);
+    expect(low).toBeGreaterThan(35);
+    expect(low).toBeLessThan(50);
+    expect(high).toBeGreaterThan(50);
+    expect(shown([])).toBe("–");
+  });
+
+  it("compare methods on the questions that all of them have", () => {
+    const record = (method: string, more: Partial<EvaluationRecord>): EvaluationRecord => ({
+      method,
+      adapters: "",
+      repo: "o/n",
+      question: "q",
+      ranked: ["a.py"],
+      ...more,
+    });
+    const row = (...records: EvaluationRecord[]): Row => ({
+      repo: "o/n",
+      gold: ["a.py"],
+      by: new Map(records.map((one) => [one.method, one])),
+    });
+    const answered = { answer: "`x`", quoted: 4, invented: ["y"], facts: 1, cited: ["a.py"] };
+    const text = evaluationTables(
+      ["scout", "BM25"],
+      [
+        row(record("scout", answered), record("BM25", { ranked: ["b.py", "a.py"] })),
+        row(record("scout", { ranked: [] })),
+      ],
+    );
+    expect(text).toContain("all (n 1)");
+    expect(text).toMatch(/\| scout +\| 100\.0 \[100, 100\] /);
+    expect(text).toMatch(/\| BM25 +\| 0\.0 \[0, 0\] \/ 100\.0 \[100, 100\]/);
+    expect(text).toMatch(/invented +\| 25\.0 % \(1 of 4\)/);
+  });
+});
+
+describe("a pinned tree", () => {
+  it("is taken from a mirror once, whole, without git's own folder", () => {
+    const base = mkdtempSync(path.join(tmpdir(), "evaluation-"));
+    try {
+      const bare = path.join(base, "mirror/o+n/repo");
+      const git = (...args: string[]): string =>
+        execFileSync("git", ["-C", bare, "-c", "user.name=n", "-c", "user.email=e", ...args], {
+          encoding: "utf8",
+        }).trim();
+      mkdirSync(bare, { recursive: true });
+      git("init", "--quiet");
+      writeFileSync(path.join(bare, "a.py"), "x = 1\n");
+      git("add", "a.py");
+      git("commit", "--quiet", "--message", "First");
+      const commit = git("rev-parse", "HEAD");
+      const source = { cache: path.join(base, "cache"), mirror: path.join(base, "mirror") };
+      const folder = fetchTree("o/n", commit, source);
+      expect(folder).toBe(treeFolder(source.cache, "o/n", commit));
+      expect(readdirSync(folder)).toEqual(["a.py"]);
+      rmSync(source.mirror, { recursive: true });
+      expect(fetchTree("o/n", commit, source)).toBe(folder);
+    } finally {
+      rmSync(base, { recursive: true, force: true });
+    }
+  });
+});
