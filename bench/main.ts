@@ -151,10 +151,8 @@ async function stepsOf(options: Options, root: string): Promise<readonly AnyStep
     const run = (): StepResults["product.first"] => runFirstAnswer({ root, threads });
     steps.push({ name: "product.first", part: "product", run });
   }
-  if (models.length > 1 || isQuick) {
-    const run = (): StepResults["packing"] => runPacking({ root, threads }, repeat);
-    steps.push({ name: "packing", part: "packing", run });
-  }
+  const packing = (): StepResults["packing"] => runPacking({ root, threads }, repeat);
+  steps.push({ name: "packing", part: "packing", run: packing });
   return steps
     .filter(({ part }) => options.parts.includes(part))
     .sort((a, b) => PARTS.indexOf(a.part) - PARTS.indexOf(b.part));
