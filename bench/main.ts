@@ -210,18 +210,36 @@ async function main(): Promise<void> {
 
 function reportOf(measurements: Measurements): string {
   const { machine, steps } = measurements;
-  const commits = [...new Set(Object.values(steps).map(({ commit }) => commit))];
   const slots = steps["slots.scout.trained"] ?? steps["slots.coder.trained"];
   const kernels = slots && (slots.result as StepResults["slots.x"]).kernels;
   const named = Object.entries(kernels ?? {}).map(([operation, id]) => `${operation} ${id}`);
+  const rows = rowsOf(measurements);
+  const busy = rows.filter(({ load }) => load > machine.cores + 1).length;
   return [
     `machine  ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, node ${machine.node}`,
-    `commit   ${commits.join(", ")}`,
+    ...commitLines(measurements),
     `kernels  ${named.join(", ") || "no step that says"}`,
+    ...(busy > 0
+      ? [
+          `busy     ${busy} of ${rows.length} rows at a load above ${machine.cores + 1}: others used ` +
+            "the machine, and what is met or missed there says little",
+        ]
+      : []),
     "",
-    renderRows(rowsOf(measurements)),
+    renderRows(rows),
     "",
   ].join("\n");
+}
+
+/** With the steps, where not all are from one commit. */
+function commitLines({ steps }: Measurements): readonly string[] {
+  const byCommit = new Map<string, string[]>();
+  for (const [name, { commit }] of Object.entries(steps)) {
+    byCommit.set(commit, [...(byCommit.get(commit) ?? []), name]);
+  }
+  return [...byCommit].map(([commit, names]) =>
+    byCommit.size === 1 ? `commit   ${commit}` : `commit   ${commit}: ${names.join(", ")}`,
+  );
 }
 
 function save(root: string, name: string, measurements: Measurements): void {

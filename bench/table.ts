@@ -32,6 +32,8 @@ interface More {
   readonly target?: Target | undefined;
   readonly all?: readonly number[];
   readonly note?: string | undefined;
+  /** The other step that the value is made of. */
+  readonly also?: StepName;
 }
 
 export function rowsOf(measurements: Measurements): readonly Row[] {
@@ -40,8 +42,13 @@ export function rowsOf(measurements: Measurements): readonly Row[] {
   const add =
     (step: StepName) =>
     (id: string, what: string, value: number, unit: Unit, more: More = {}): void => {
-      const load = Math.max(steps[step]?.load ?? NaN, steps[step]?.loadAfter ?? NaN);
-      const { target, all, note } = more;
+      const { target, all, note, also = step } = more;
+      const load = Math.max(
+        ...[step, also].flatMap((name) => {
+          const measured = steps[name];
+          return measured ? [measured.load, measured.loadAfter] : [];
+        }),
+      );
       rows.push({
         ...{ id, what, value, unit, load },
         ...(target === undefined ? {} : { target }),
@@ -81,7 +88,7 @@ function addRead(measurements: Measurements, model: ModelRole, add: Add): void {
   const note = `${peer.peer}: ${prefillTokensPerSecond.toFixed(0)} tokens/s over ${length} tokens`;
   const ratio = tokensPerSecond / prefillTokensPerSecond;
   add(`prefill.${model}.ratio`, `the same against the peer: ${model}`, ratio, "×", {
-    ...{ target: { least: 3 }, note },
+    ...{ target: { least: 3 }, note, also: `peer.${model}` },
   });
 }
 
@@ -123,7 +130,7 @@ function addProduct(measurements: Measurements, model: ModelRole, add: Add): voi
     if (peer) {
       const ratio = rate / peerReadRate(peer, PEER_SLOTS);
       add(`endToEnd.${model}.ratio`, `the same against the peer at 64K: ${model}`, ratio, "×", {
-        ...{ target: { least: 10 }, note: extrapolated(peer) },
+        ...{ target: { least: 10 }, note: extrapolated(peer), also: `peer.${model}` },
       });
     }
   }
@@ -220,7 +227,7 @@ function addDecode(measurements: Measurements, model: ModelRole, index: IndexNam
     const ratio = peerStepMs(peer, PEER_SLOTS) / at64.stepMs;
     const note = `${at64.stepMs.toFixed(1)} ms a step; ${extrapolated(peer)}`;
     add(`${id}.ratio`, `decode at 64K slots against the peer: ${model}`, ratio, "×", {
-      ...{ target: { least: 5 }, note },
+      ...{ target: { least: 5 }, note, also: `peer.${model}` },
     });
   }
   const traced = run.asked.filter(({ allWithoutTrace }) => allWithoutTrace.length > 0);
