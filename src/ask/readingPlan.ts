@@ -15,7 +15,7 @@ const READ_ALL_UNDER_MS = 10_000;
 const AUTO_SEGMENTS = 12;
 /** stopping after this long, */
 const AUTO_BUDGET_MS = 25_000;
-/** but never before this many of them are in sight. */
+/** but never before the first of them, this many, are in sight: what was read for another question is no substitute. */
 const AUTO_AT_LEAST = 6;
 
 export interface ReadingState {
@@ -79,12 +79,11 @@ export function planByFocus(
   if (mode.t === "count") {
     return { held: best.filter((segment) => held[segment]), fresh };
   }
-  const heldOfBest = best.length - fresh.length;
   return {
     held: order.filter((segment) => held[segment]),
     fresh,
     budgetMs: AUTO_BUDGET_MS,
-    atLeast: Math.max(0, AUTO_AT_LEAST - heldOfBest),
+    atLeast: best.subarray(0, AUTO_AT_LEAST).filter((segment) => !held[segment]).length,
   };
 }
 

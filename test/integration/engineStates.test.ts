@@ -93,16 +93,35 @@ function matrix(subject: Subject): void {
     "in the state %s",
     async (state, index) => {
       for (const [name, outcomes] of Object.entries(EXPECTED)) {
-        const engine = subject.make();
-        const stop = new AbortController();
-        const { ended } = await enter(engine, state, stop.signal);
-        expect([name, await outcomeOf(engine, name)]).toEqual([name, outcomes[index]]);
-        stop.abort();
-        await ended.catch(() => undefined);
-        await engine.dispose();
+        const expected = outcomes[index] as string;
+        let seen = await observe(state, name);
+        // On a busy machine what runs may end before the request arrives: then nothing was seen.
+        for (let again = 0; again < 5 && seen.wasOver && seen.outcome !== expected; again++) {
+          seen = await observe(state, name);
+        }
+        expect([name, seen.outcome]).toEqual([name, expected]);
       }
     },
   );
+
+  /** What a request does in a state, and whether what ran in that state had ended by then. */
+  async function observe(
+    state: State,
+    name: string,
+  ): Promise<{ readonly outcome: string; readonly wasOver: boolean }> {
+    const engine = subject.make();
+    const stop = new AbortController();
+    const { ended } = await enter(engine, state, stop.signal);
+    let wasOver = false;
+    const end = (): void => void (wasOver = true);
+    const settled = ended.then(end, end);
+    const outcome = await outcomeOf(engine, name);
+    const seen = { outcome, wasOver };
+    stop.abort();
+    await settled;
+    await engine.dispose();
+    return seen;
+  }
 
   async function packed(engine: Engine, segmentTokens: number): Promise<void> {
     const { hash } = await engine.request("openTokenizer", { path: subject.modelPath() });

@@ -54,6 +54,13 @@ describe("a plan by the scout's focus", () => {
     expect(plan.atLeast).toBe(4);
   });
 
+  it("reads the first six whatever else of the twelve is held", () => {
+    const held = Uint8Array.from(focus, (value) => (value < 14 ? 1 : 0));
+    const plan = planByFocus({ t: "auto" }, focus, held);
+    expect([...plan.fresh].map((segment) => focus[segment])).toEqual([19, 18, 17, 16, 15, 14]);
+    expect(plan.atLeast).toBe(6);
+  });
+
   it("has no budget for a number, and leaves out what is held but not among the best", () => {
     const held = new Uint8Array(20).fill(1);
     const plan = planByFocus({ t: "count", count: 3 }, focus, held);
