@@ -53,7 +53,8 @@ async function modelsToCutFor(
   infos: Promise<readonly ModelInfo[]>,
   media: string,
 ): Promise<readonly ToCutFor[]> {
-  if (answering.adapterPath === undefined) {
+  // A model of the user's has no known hash, with an adapter or without.
+  if (answering.sha256 === undefined) {
     const [info] = await infos;
     if (info === undefined) throw new Error("No model is open.");
     return [{ path: answering.modelPath, layout: info }];

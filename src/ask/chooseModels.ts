@@ -11,6 +11,8 @@ const CODER_FREE_BYTES = 6e9;
 export interface ModelChoice {
   /** "coder", "scout", or the path of a GGUF; undefined leaves it open. */
   readonly model: string | undefined;
+  /** Path of an adapter for a model that was given by path; those of the product have theirs. */
+  readonly adapter?: string | undefined;
   readonly read: ReadMode;
   readonly index: IndexSource | undefined;
   readonly layout: Layout | undefined;
@@ -20,7 +22,7 @@ export interface ModelChoice {
 export type FindModel = (role: ModelRole) => Promise<OpenModel>;
 
 export async function chooseModels(
-  { model, read, index, layout }: ModelChoice,
+  { model, adapter, read, index, layout }: ModelChoice,
   { freeMemoryBytes }: Pick<EngineInfo, "freeMemoryBytes">,
   find: FindModel,
 ): Promise<AskModels> {
@@ -29,7 +31,8 @@ export async function chooseModels(
     ...(layout === undefined ? {} : { layout }),
   };
   if (model !== undefined && model !== "coder" && model !== "scout") {
-    return { answering: { role: "coder", modelPath: model, ...options } };
+    const own = adapter === undefined ? {} : { adapterPath: adapter };
+    return { answering: { role: "coder", modelPath: model, ...own, ...options } };
   }
   const isMemoryShort = model === undefined && freeMemoryBytes < CODER_FREE_BYTES;
   if (model === "scout" || isMemoryShort) {

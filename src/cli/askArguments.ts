@@ -22,6 +22,8 @@ export interface AskArguments {
   readonly budgetTokens: number | undefined;
   /** "coder", "scout" or a path; undefined where the user left the choice open. */
   readonly model: string | undefined;
+  /** Of a model that is given by path. */
+  readonly adapter: string | undefined;
   readonly read: ReadMode;
   readonly index: IndexSource | undefined;
   readonly layout: Layout | undefined;
@@ -39,6 +41,7 @@ const OPTIONS = {
   help: { type: "boolean", short: "h" },
   ...PACK_OPTIONS,
   model: { type: "string" },
+  adapter: { type: "string" },
   read: { type: "string", default: "auto" },
   index: { type: "string" },
   layout: { type: "string" },
@@ -80,6 +83,7 @@ export function parseAskArguments(args: readonly string[]): AskArguments {
         throw usageError("ask", "--model takes coder, scout or a path, not nothing.");
       return text;
     }),
+    adapter: adapterOf(values),
     read: readMode(values.read),
     index: optional(values.index, (text) => oneOf("--index", text, ["trained", "keys"])),
     layout: optional(values.layout, (text) => oneOf("--layout", text, ["independent", "causal"])),
@@ -96,6 +100,21 @@ export function parseAskArguments(args: readonly string[]): AskArguments {
     htmlFile: values.html,
     isCacheUsed: !values["no-cache"],
   };
+}
+
+function adapterOf({
+  adapter,
+  model = "coder",
+}: {
+  readonly adapter?: string | undefined;
+  readonly model?: string | undefined;
+}): string | undefined {
+  if (adapter === undefined) return undefined;
+  if (adapter === "") throw usageError("ask", "--adapter takes a path, not nothing.");
+  if (model === "coder" || model === "scout") {
+    throw usageError("ask", "--adapter needs --model PATH; coder and scout have their own.");
+  }
+  return adapter;
 }
 
 function readMode(text: string): ReadMode {

@@ -17,13 +17,19 @@ export function connectTo(bundles: string): Connect {
     const { env } = context;
     const cache = cacheFolder(env);
     const media = join(bundles, "..", "media");
-    const { model, read, index, layout, threads, isCacheUsed } = args;
+    const { model, adapter, read, index, layout, threads, isCacheUsed } = args;
     const isPath = model !== undefined && model !== "coder" && model !== "scout";
     const parts = connectParts({
       bundles,
       cache,
       cuts: cutsFolder(cache),
-      choice: { model: isPath ? resolvePath(context, model) : model, read, index, layout },
+      choice: {
+        model: isPath ? resolvePath(context, model) : model,
+        adapter: adapter === undefined ? undefined : resolvePath(context, adapter),
+        read,
+        index,
+        layout,
+      },
       find: (role) => findOpenModel(role, modelsFolder(env), media),
       packWith: (packer) =>
         packDirectories({

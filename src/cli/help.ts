@@ -25,6 +25,7 @@ What is read
 
 How it answers
   --model coder|scout|PATH   the model (default: coder; scout is small and only finds)
+  --adapter PATH             for a model that is given by PATH: what \`convert\` of train/ wrote
   --index trained|keys       where block scores come from (default: trained where the model has it)
   --layout independent|causal
   --max-tokens N         most tokens of the answer (default: 400)

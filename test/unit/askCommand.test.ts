@@ -195,6 +195,8 @@ describe("wrong usage", () => {
     [["ask", "   "], "There is no question."],
     [["ask", "--read", "some", "q"], '--read takes auto, all or a number, not "some".'],
     [["ask", "--read", "0", "q"], '--read takes a whole number from 1 to 1000000, not "0".'],
+    [["ask", "--adapter", "a", "q"], "--adapter needs --model PATH"],
+    [["ask", "--adapter", "a", "--model", "scout", "q"], "--adapter needs --model PATH"],
     [["ask", "--index", "best", "q"], '--index takes trained or keys, not "best".'],
     [["ask", "--max-tokens", "x", "q"], "--max-tokens takes a whole number from 1 to"],
     [["ask", "--temperature", "nan", "q"], "--temperature takes a number from 0 to 10"],

@@ -39,6 +39,8 @@ describe("the models of a question", () => {
     expect(await choose({ model: "/some/model.gguf" })).toEqual({
       answering: { role: "coder", modelPath: "/some/model.gguf" },
     });
+    const { answering } = await choose({ model: "/some/model.gguf", adapter: "/own.safetensors" });
+    expect(answering.adapterPath).toBe("/own.safetensors");
   });
 
   it("need no scout where everything is read: when asked to, and in the causal layout", async () => {
