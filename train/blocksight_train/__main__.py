@@ -11,6 +11,7 @@ COMMANDS = {
     "clone": ("data.clone", "fetch the repositories of a manifest, with their history"),
     "data": ("data.build", "repositories to segments and questions"),
     "parts": ("parts", "a GGUF file to parts that can be sent one by one"),
+    "convert": ("convert", "an index for any dense GQA checkpoint, by the paper's recipe"),
     "tune": ("tune", "tune an adapter: dense, index, joint stages"),
     "teach": ("teach", "let the base model write the prose answers"),
     "evaluate": ("evaluate", "measure an adapter on repositories never trained on"),

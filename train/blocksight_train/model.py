@@ -78,6 +78,9 @@ class Layer(nn.Module):
             setattr(self, short, Linear(get(f"{name}.weight", shapes[name]), bias, rank if name in lora else 0, scale))
         self.register_buffer("norm_1", get("attn_norm.weight", (spec.width,)), persistent=False)
         self.register_buffer("norm_2", get("ffn_norm.weight", (spec.width,)), persistent=False)
+        for name in ("q_norm", "k_norm"):
+            value = get(f"attn_{name}.weight", (spec.head_dim,)) if spec.qk_norm else None
+            self.register_buffer(name, value, persistent=False)
         self.index_q = nn.Parameter(torch.randn(spec.groups * index_dim, spec.width, device=device) / math.sqrt(spec.width))
         self.index_k = nn.Parameter(torch.randn(index_dim, spec.width, device=device) / math.sqrt(spec.width))
         self.index_q_norm = nn.Parameter(torch.ones(index_dim, device=device))
@@ -89,6 +92,8 @@ class Layer(nn.Module):
     def qkv(self, h: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Normed input [T, D] -> q [T, H, E] and k [T, G, E], rotated, and v [T, G, E]."""
         q, k, v = (p(h).view(len(h), -1, self.spec.head_dim) for p in (self.q, self.k, self.v))
+        if self.spec.qk_norm:
+            q, k = norm(q, self.q_norm, self.spec.eps), norm(k, self.k_norm, self.spec.eps)
         return rotate(q, cos, sin), rotate(k, cos, sin), v
 
     def index_queries(self, h: Tensor) -> Tensor:
@@ -109,7 +114,7 @@ class Layer(nn.Module):
 class Model(nn.Module):
     def __init__(
         self, spec: ModelSpec, weights: Weights | None, device: str, lora: tuple[str, ...] = ATTENTION, rank: int = 16, scale: float = 2.0,
-        index_dim: int = 64,
+        index_dim: int = 64, positions: int = CONVERSATION + 2048,
     ):  # fmt: skip
         super().__init__()
         self.spec, self.device, self.lora_on, self.rank, self.lora_scale, self.index_dim = (
@@ -124,15 +129,17 @@ class Model(nn.Module):
         embedding = weights.embedding if weights else torch.randn(spec.vocabulary, spec.width, device=device) * 0.3
         final = weights["output_norm.weight"].flatten() if weights else torch.ones(spec.width, device=device)
         self.register_buffer("embedding", embedding.to(dtype), persistent=False)
+        untied = weights and "output.weight" in weights and "token_embd.weight" in weights
+        self.register_buffer("output", weights["output.weight"].to(dtype) if untied else self.embedding, persistent=False)
         self.register_buffer("final_norm", final.to(dtype), persistent=False)
         self.layers = nn.ModuleList(Layer(spec, weights, i, lora, rank, scale, index_dim, device) for i in range(spec.layers))
-        self.cos, self.sin = rope_table(spec, CONVERSATION + 2048, device)
+        self.cos, self.sin = rope_table(spec, positions, device)
 
     def embed(self, ids: Tensor) -> Tensor:
         return F.embedding(ids, self.embedding)
 
     def logits(self, x: Tensor) -> Tensor:
-        return F.linear(norm(x, self.final_norm, self.spec.eps), self.embedding).float()
+        return F.linear(norm(x, self.final_norm, self.spec.eps), self.output).float()
 
     def lora_parameters(self) -> list[nn.Parameter]:
         return [p for name, p in self.named_parameters() if "lora_" in name]

@@ -28,6 +28,7 @@ def spec_of(reader) -> ModelSpec:
         groups=value[f"{arch}.attention.head_count_kv"], head_dim=value.get(f"{arch}.attention.key_length", width // heads),
         feed_forward=value[f"{arch}.feed_forward_length"], theta=float(value[f"{arch}.rope.freq_base"]),
         eps=float(value[f"{arch}.attention.layer_norm_rms_epsilon"]), vocabulary=int(output.shape[-1]), bias="blk.0.attn_q.bias" in tensors,
+        qk_norm="blk.0.attn_q_norm.weight" in tensors,
     )  # fmt: skip
 
 

@@ -62,6 +62,8 @@ def dequantise(raw: Tensor, kind: str) -> Tensor:
         return raw.contiguous().view(torch.float32)
     if kind == "F16":
         return _half(raw)
+    if kind == "BF16":
+        return raw.contiguous().view(torch.bfloat16).float()
     if kind not in FORMATS:
-        raise ValueError(f"tensor type {kind} is not supported: use a GGUF file in {', '.join(FORMATS)}, F16 or F32")
+        raise ValueError(f"tensor type {kind} is not supported: use a GGUF file in {', '.join(FORMATS)}, BF16, F16 or F32")
     return FORMATS[kind](raw).reshape(raw.shape[0], -1)

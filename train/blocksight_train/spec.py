@@ -18,6 +18,7 @@ class ModelSpec:
     eps: float
     vocabulary: int
     bias: bool = False  # on q, k and v
+    qk_norm: bool = False  # RMSNorm of every head's q and k, before RoPE
 
     @property
     def heads_per_group(self) -> int:
