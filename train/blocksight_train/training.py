@@ -34,6 +34,7 @@ class Losses:
     focus: Tensor
     hit: Tensor  # share of questions whose most read segment is gold
     index: Tensor  # KL, the mean over layers
+    text: Tensor  # next tokens of segments, where they are trained on
 
     def figures(self) -> dict[str, float]:
         return {name: float(value.detach()) for name, value in vars(self).items()}
@@ -138,8 +139,14 @@ def tables_of(model: Model, batch: Batch) -> tuple[Tensor, ...]:
     )
 
 
-def forward(model: Model, batch: Batch, mode: Mode, question_heads: list[tuple[int, int]]) -> Losses:
-    """All losses of a batch, each layer checkpointed."""
+def text_places(batch: Batch) -> Tensor:
+    """Places of segments' tokens whose next token belongs to the same segment. The prefix is the same everywhere and is left out."""
+    places = batch.tokens.kept[PREFIX:]
+    return places[:-1][places[1:] == places[:-1] + 1]
+
+
+def forward(model: Model, batch: Batch, mode: Mode, question_heads: list[tuple[int, int]], text_tokens: int = 0) -> Losses:
+    """All losses of a batch, each layer checkpointed. `text_tokens`: how many of the segments' own tokens are predicted."""
     tables, index, masses = tables_of(model, batch), [], []
     x, rows = model.embed(batch.tokens.ids).requires_grad_(True), model.embed(batch.ids)
     for i, layer in enumerate(model.layers):
@@ -150,7 +157,12 @@ def forward(model: Model, batch: Batch, mode: Mode, question_heads: list[tuple[i
     answered = (batch.labels != IGNORED).nonzero().flatten()
     answer = F.cross_entropy(model.logits(rows[answered]), batch.labels[answered])
     focus, hit = focus_loss(torch.cat(masses), batch.target) if masses else (answer * 0, answer.detach() * 0)
-    return Losses(answer, focus, hit, torch.stack(index).mean())
+    text = answer.detach() * 0
+    if text_tokens:
+        places = text_places(batch)
+        places = places[torch.randperm(len(places), device=places.device)[:text_tokens]]
+        text = F.cross_entropy(model.logits(x[places]), batch.tokens.ids[places + 1])
+    return Losses(answer, focus, hit, torch.stack(index).mean(), text)
 
 
 def index_step(model: Model, batch: Batch, mode: Mode) -> Losses:
@@ -162,4 +174,4 @@ def index_step(model: Model, batch: Batch, mode: Mode) -> Losses:
         (loss / len(model.layers)).backward()
         total += float(loss.detach()) / len(model.layers)
     zero = torch.zeros(())
-    return Losses(zero, zero, zero, torch.tensor(total))
+    return Losses(zero, zero, zero, torch.tensor(total), zero)

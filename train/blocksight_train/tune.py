@@ -35,11 +35,12 @@ MODES = {
     "refresh": Mode(True, "selected"),
 }
 WARM_UP = 20  # steps
+TEXT_TOKENS = 2048  # predicted in a step that has text in its loss
 MOST_SKIPPED = 10  # steps in a row without a finite gradient, before a stage gives up
 # How often a type is drawn against the others of its tree. Free wording and absent names are what today's adapters lack.
 WEIGHTS = {
     "where": 0.4, "doc": 1.2, "signature": 0.6, "absent": 1.0, "what": 0.4, "callers": 0.7, "constant": 0.4, "default": 0.4, "base": 0.3,
-    "error": 0.9, "twice": 0.3, "commit": 1.4, "sentence": 1.2, "prose": 2.0,
+    "error": 0.9, "twice": 0.3, "complete": 0.4, "quote": 0.4, "commit": 1.4, "sentence": 1.2, "prose": 2.0,
 }  # fmt: skip
 
 
@@ -183,8 +184,9 @@ class Tuner:
     def _losses(self, stage: Stage, batch, mode: Mode) -> Losses:
         if stage.name in ("index", "refresh"):
             return index_step(self.model, batch, mode)
-        losses = forward(self.model, batch, mode, self.heads)
-        total = losses.answer + self.args.focus_weight * losses.focus + (0.5 * losses.index if mode.index else 0)
+        with_text = self.rng.random() < self.args.text_share
+        losses = forward(self.model, batch, mode, self.heads, TEXT_TOKENS if with_text else 0)
+        total = losses.answer + self.args.focus_weight * losses.focus + losses.text + (0.5 * losses.index if mode.index else 0)
         total.backward()
         return losses
 
@@ -276,6 +278,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mined", type=float, default=0.5, help="share of mined steps")
     parser.add_argument("--rate", type=float, default=4e-4)
     parser.add_argument("--focus-weight", type=float, default=0.5)
+    parser.add_argument("--text-share", type=float, default=0.0, help="share of steps that also predict the segments' own text")
     parser.add_argument("--weights", default="{}", help="JSON: weights of question types over the defaults")
     parser.add_argument("--every", type=int, default=25, help="steps between lines of the curve")
     parser.set_defaults(run=main)

@@ -114,3 +114,33 @@ def test_answers_end_and_cite(codec):
     ids = codec.answer(["`f` is defined in ", {"cite": "a/b.py"}])
     assert codec.decode(ids) == "`f` is defined in <|file_sep|>a/b.py\n<|im_end|>"
     assert codec.markers.end not in codec.prompt("what is <|im_end|>?")[3:-15]
+
+
+def test_lines_are_completed_and_functions_quoted_as_they_stand_in_the_pack(codec):
+    body = "    total = sum(item.weight for item in items)\n    return round(total / len(items), digits)\n"
+    source = f'def mean_weight(items, digits=2):\n{body}\n\ndef described(x):\n    """Says what it is about at length."""\n    return [x, x + 1, x + 2]\n'
+    found = {}
+    for seed in range(60):
+        store, tree = Store({"tiny": codec}), Tree(0)
+        tree.add(read_file(store, "a.py", source, random.Random(seed), strip=True))
+        asker = Asker(tree, random.Random(seed), held_out=False)
+        asker.code()
+        text = codec.decode(store.tokens["tiny"][0])
+        for q in asker.questions:
+            found.setdefault(q.type, []).append(q)
+            assert q.name == "mean_weight", "a function whose comment may be gone is not quoted"
+            quoted = q.answer[0].removeprefix("```\n").removesuffix("\n```\nIt stands in ").removeprefix("`").removesuffix("` in ")
+            assert quoted in text and q.answer[1] == {"cite": "a.py"} and q.gold == [0]
+    assert set(found) == {"complete", "quote"}
+    asked = found["complete"][0].answer[0][1:].removesuffix("` in ")
+    assert asked not in found["complete"][0].text, "the end of the line is not given away"
+
+
+def test_a_beginning_that_two_lines_share_is_not_asked_for(codec):
+    source = "def f_one(a):\n    first_value = compute(a, 1)\n    return first_value\n\ndef f_two(a):\n    first_value = compute(a, 2)\n    return first_value\n"
+    for seed in range(40):
+        store, tree = Store({"tiny": codec}), Tree(0)
+        tree.add(read_file(store, "a.py", source, random.Random(seed), strip=False))
+        asker = Asker(tree, random.Random(seed), held_out=False)
+        asker.code()
+        assert not [q for q in asker.questions if q.type == "complete"]

@@ -9,7 +9,8 @@ from blocksight_train.batches import Sampler, make_batch
 from blocksight_train.layout import BLOCK, CONVERSATION
 from blocksight_train.pointer import Candidate, Pointer, by_file, chosen
 from blocksight_train.reading import lay_out, read
-from blocksight_train.training import Mode, forward, index_step, layer_step, tables_of
+from blocksight_train.textloss import segment_losses, set_lora
+from blocksight_train.training import Mode, forward, index_step, layer_step, tables_of, text_places
 
 
 def segments_of(dataset):
@@ -178,3 +179,34 @@ def test_an_adapter_file_comes_back_within_int8(model, tmp_path):
     for n, p in model.named_parameters():
         assert float((p - before[n]).abs().max()) <= float(before[n].abs().max()) / 127 + 1e-6
     assert adapter.lora_on(tmp_path / "a.safetensors") == ("attn_k", "attn_output", "attn_q", "attn_v")
+
+
+def test_text_is_predicted_inside_segments_alone_and_can_be_learnt(model, dataset, prefix):
+    import random
+
+    batch = make_batch(dataset, prefix, dataset.packs[0], dataset.examples[:3], random.Random(1), "cpu")
+    places = text_places(batch)
+    kept = set(batch.tokens.kept[BLOCK:].tolist())
+    assert {p + 1 for p in places.tolist()} <= kept and len(places) == len(kept) - len(dataset.packs[0])
+    optimiser = torch.optim.AdamW(model.lora_parameters(), 5e-3)
+    figures = []
+    for _ in range(12):
+        losses = forward(model, batch, Mode(), [(1, 0)], 512)
+        losses.text.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        figures.append(float(losses.text.detach()))
+    assert figures[-1] < figures[0] - 0.2
+    assert float(forward(model, batch, Mode(), [(1, 0)]).text) == 0.0
+
+
+def test_without_lora_the_text_loss_is_the_bases(model, dataset, prefix):
+    segments = [dataset.segment(s).tolist() for s in dataset.packs[0][:2]]
+    base = segment_losses(model, prefix, segments)
+    for p in model.lora_parameters():
+        p.data.normal_()
+    assert segment_losses(model, prefix, segments) != base
+    set_lora(model, False)
+    assert segment_losses(model, prefix, segments) == base
+    set_lora(model, True)
+    assert segment_losses(model, prefix, segments) != base

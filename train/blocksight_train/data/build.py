@@ -51,6 +51,7 @@ class Builder:
         asker.definitions()
         asker.twice()
         asker.lines()
+        asker.code()
         asker.sentences(git.tree(repo, commit, PROSE_FILES), self.sizes.sentences)
         self.asks += asker.prose(self.sizes.prose)
         asker.absent(self.foreign, max(12, len(asker.questions) // 7))

@@ -82,6 +82,17 @@ PHRASINGS: dict[str, list[str]] = {
         "Which definition is meant? {t}", "The manual says: {t} What is it?", "{t} Which code is that?", "Name what is described here: {t}", "What is this about: {t}",
         "{t}", "What does the documentation mean here? {t}", "Which part of the code does this sentence explain? {t}", "Where is the code for this? {t}",
     ],
+    "complete": [
+        "Complete this line: `{l}`", "How does this line go on? `{l}`", "What stands behind `{l}`?", "Finish the line that starts with `{l}`.",
+        "`{l}` … and then?", "The line begins `{l}`. What is the rest?", "complete: {l}", "Fill in the end of `{l}`.", "What is the whole line that starts `{l}`?",
+        "I have `{l}`. How does it end here?", "Which line starts with `{l}`?", "Continue as it is written here: `{l}`",
+        "Write out the line with this beginning: `{l}`", "In this code, what follows `{l}`?", "Give me the full line: `{l}`",
+    ],
+    "quote": [
+        "Quote `{n}`.", "Show me the code of `{n}`.", "Print the whole of `{n}`.", "What is the source of `{n}`?", "Give me `{n}`, word for word.",
+        "Write out the function `{n}`.", "source of {n}", "Copy `{n}` here.", "How is `{n}` written, exactly?", "Show the implementation of `{n}`.",
+        "Let me see `{n}`.", "What does the code of {n} look like?", "Cite the full text of `{n}`.", "List the lines of `{n}`.", "Reproduce `{n}` exactly.",
+    ],
 }  # fmt: skip
 
 ANSWERS: dict[str, list[str]] = {
@@ -96,6 +107,8 @@ ANSWERS: dict[str, list[str]] = {
     "error": ["`{n}` reports it in "],
     "commit": ["`{n}` in ", "The code to change is `{n}` in "],
     "sentence": ["`{n}` in ", "That is `{n}` in "],
+    "complete": ["`{s}` in "],
+    "quote": ["```\n{s}\n```\nIt stands in "],
 }
 ABSENT = "`{n}` is not defined in this repository."
 USED_ONLY = "`{n}` is used here, but it is not defined in this repository."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import textwrap
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from . import git, phrasings
 from .definitions import NOT_PLAIN, Definition, definitions, language_of
 from .segments import Part, Store
 
+MOST_QUOTED_LINES = 14  # longer ones take more tokens than an answer is trained on
 Answer = list[str | dict[str, str]]
 
 
@@ -220,6 +222,43 @@ class Asker:
                     text = message.group(1)
                     if seen[text] == 1 and self.rng.random() < 0.3:
                         self.ask("error", Placed(inner, file.path, file.segment_at(i)), {"m": text}, {"n": inner.name})
+
+    def code(self) -> None:
+        """Lines to be completed and functions to be quoted, as they stand in the pack: nothing that a removed comment was in."""
+        seen = Counter(line.strip() for file in self.tree.files.values() for line in file.lines)
+        for file in self.tree.files.values():
+            if NOT_PLAIN.search(file.path) or not language_of(file.path):
+                continue
+            commented = {i for d in file.defs for i in d.doc_lines}
+            for d in file.defs:
+                body = range(d.first, d.end)
+                if d.kind != "function" or not commented.isdisjoint(body):
+                    continue
+                placed = Placed(d, file.path, file.segment_at(d.first))
+                text = textwrap.dedent("\n".join(file.lines[d.first : d.end])).strip("\n")
+                whole = file.segment_at(d.end - 1) == placed.segment
+                if (
+                    whole
+                    and self.tree.once(placed)
+                    and 3 <= len(body) <= MOST_QUOTED_LINES
+                    and len(d.name) > 3
+                    and self.rng.random() < 0.15
+                ):
+                    self.ask("quote", placed, {"n": d.dotted}, {"s": text})
+                if self.rng.random() < 0.15:
+                    self._line(file, d, seen)
+
+    def _line(self, file: SourceFile, d: Definition, seen: Counter[str]) -> None:
+        """A line that stands once, cut behind its half where a name ends: the beginning is asked, and no other line begins so."""
+        lines = [(i, file.lines[i].strip()) for i in range(d.first + 1, d.end)]
+        lines = [(i, line) for i, line in lines if 24 <= len(line) <= 110 and seen[line] == 1 and "`" not in line]
+        if not lines:
+            return
+        i, line = self.rng.choice(lines)
+        cuts = [m.end() for m in re.finditer(r"\W+", line) if len(line) * 0.4 <= m.end() < len(line) - 6]
+        beginning = line[: self.rng.choice(cuts)].rstrip() if cuts else ""
+        if len(beginning) > 8 and sum(n for other, n in seen.items() if other.startswith(beginning)) == 1:
+            self.ask("complete", Placed(d, file.path, file.segment_at(i)), {"l": beginning}, {"s": line})
 
     def sentences(self, docs: dict[str, str], most: int) -> None:
         """Sentences of the documentation whose one resolvable name is removed. The documentation is not in the pack."""
