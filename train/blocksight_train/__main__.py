@@ -12,6 +12,8 @@ COMMANDS = {
     "data": ("data.build", "repositories to segments and questions"),
     "parts": ("parts", "a GGUF file to parts that can be sent one by one"),
     "convert": ("convert", "an index for any dense GQA checkpoint, by the paper's recipe"),
+    "pretrain": ("pretrain", "the recipe from scratch at toy scale, and what each part of it is for"),
+    "curves": ("curves", "JSON lines to an SVG"),
     "tune": ("tune", "tune an adapter: dense, index, joint stages"),
     "teach": ("teach", "let the base model write the prose answers"),
     "evaluate": ("evaluate", "measure an adapter on repositories never trained on"),
