@@ -148,6 +148,7 @@ def run_variant(variant: Variant, steps: int, seed: int, note, every: int = 20) 
 
 
 def main(args: argparse.Namespace) -> None:
+    torch.set_num_threads(1)  # the matrices are tiny; more threads only wait for each other
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     for name in args.variants.split(",") if args.variants else VARIANTS:
