@@ -1,4 +1,5 @@
 /** Which layers and groups read the target in the chosen span. A click filters every panel. */
+import { memo } from "preact/compat";
 import { useRef, useState } from "preact/hooks";
 import type { Dispatch } from "preact/hooks";
 import type { JSX } from "preact";
@@ -20,13 +21,14 @@ export function Lens(props: {
   const model = modelOf(state);
   const grid = useRef<HTMLDivElement>(null);
   const [cursor, setCursor] = useState(0);
+  // The same function at every frame: the lanes are drawn again for new numbers only.
+  const choose = useRef((lane: number, add: boolean): void => {
+    setCursor(lane);
+    dispatch({ t: "lane", lane, add });
+  });
   if (model === undefined) return <section class="panel lens" />;
   const { denseLayers, sparseLayers, groups } = model;
   const lanes = sparseLayers * groups;
-  const most = Math.max(...(lens?.mass ?? []), 1e-9);
-  const heads = new Set(model.questionHeads.map(({ layer, group }) => layer * groups + group));
-  const rows = Array.from({ length: groups }, (_, group) => group);
-  const layers = Array.from({ length: sparseLayers }, (_, layer) => layer);
 
   return (
     <section class="panel lens" aria-labelledby="lens-title">
@@ -54,54 +56,80 @@ export function Lens(props: {
             event.preventDefault();
           }}
         >
-          {rows.map((group) => (
-            <div key={group} role="row" class="lens-row">
-              <span role="rowheader" class="lens-group">
-                {t("g{0}", group)}
-              </span>
-              {denseLayers > 0 ? (
-                <span
-                  role="gridcell"
-                  class="lens-dense"
-                  aria-label={t("{0} dense layers read everything", denseLayers)}
-                >
-                  {group === 0 ? t("dense") : ""}
-                </span>
-              ) : null}
-              {layers.map((layer) => {
-                const lane = layer * groups + group;
-                const mass = lens?.mass[lane] ?? 0;
-                const level =
-                  mass <= 0 ? 0 : Math.min(LEVELS, Math.ceil(Math.sqrt(mass / most) * LEVELS));
-                const isChosen = state.lanes?.includes(lane) === true;
-                return (
-                  <span
-                    key={lane}
-                    id={`lane-${lane}`}
-                    role="gridcell"
-                    aria-selected={isChosen}
-                    aria-label={laneWords(model, layer, group, mass)}
-                    title={laneWords(model, layer, group, mass)}
-                    class={`lane level-${level}${isChosen ? " chosen" : ""}${heads.has(lane) ? " head" : ""}${lane === cursor ? " cursor" : ""}`}
-                    onClick={(event) => {
-                      setCursor(lane);
-                      dispatch({ t: "lane", lane, add: event.ctrlKey || event.metaKey });
-                    }}
-                  />
-                );
-              })}
-            </div>
-          ))}
+          <Lanes
+            model={model}
+            lens={lens}
+            chosen={state.lanes}
+            cursor={cursor}
+            onChoose={choose.current}
+          />
         </div>
       </div>
       <p class="note lens-axis" aria-hidden="true">
         <span>{t("layer {0}", denseLayers)}</span>
-        {heads.size > 0 ? <span class="head-legend">{t("question head")}</span> : null}
+        {model.questionHeads.length > 0 ? (
+          <span class="head-legend">{t("question head")}</span>
+        ) : null}
         <span>{t("layer {0}", denseLayers + sparseLayers - 1)}</span>
       </p>
     </section>
   );
 }
+
+const Lanes = memo(function Lanes(props: {
+  readonly model: EvidenceModel;
+  readonly lens: LensReads | undefined;
+  readonly chosen: readonly number[] | undefined;
+  readonly cursor: number;
+  readonly onChoose: (lane: number, add: boolean) => void;
+}): JSX.Element {
+  const { model, lens, chosen, cursor, onChoose } = props;
+  const { denseLayers, sparseLayers, groups, questionHeads } = model;
+  const most = Math.max(...(lens?.mass ?? []), 1e-9);
+  const heads = new Set(questionHeads.map(({ layer, group }) => layer * groups + group));
+  const rows = Array.from({ length: groups }, (_, group) => group);
+  const layers = Array.from({ length: sparseLayers }, (_, layer) => layer);
+  return (
+    <>
+      {rows.map((group) => (
+        <div key={group} role="row" class="lens-row">
+          <span role="rowheader" class="lens-group">
+            {t("g{0}", group)}
+          </span>
+          {denseLayers > 0 ? (
+            <span
+              role="gridcell"
+              class="lens-dense"
+              aria-label={t("{0} dense layers read everything", denseLayers)}
+            >
+              {group === 0 ? t("dense") : ""}
+            </span>
+          ) : null}
+          {layers.map((layer) => {
+            const lane = layer * groups + group;
+            const mass = lens?.mass[lane] ?? 0;
+            const level =
+              mass <= 0 ? 0 : Math.min(LEVELS, Math.ceil(Math.sqrt(mass / most) * LEVELS));
+            const words = laneWords(model, layer, group, mass);
+            const isChosen = chosen?.includes(lane) === true;
+            return (
+              <span
+                key={lane}
+                id={`lane-${lane}`}
+                role="gridcell"
+                aria-selected={isChosen}
+                aria-label={words}
+                title={words}
+                class={`lane level-${level}${isChosen ? " chosen" : ""}${heads.has(lane) ? " head" : ""}${lane === cursor ? " cursor" : ""}`}
+                onClick={(event) => onChoose(lane, event.ctrlKey || event.metaKey)}
+              />
+            );
+          })}
+        </div>
+      ))}
+    </>
+  );
+});
 
 function targetWords({ meta, file, block }: EvidenceState): string {
   if (file === undefined) return t("on all files");

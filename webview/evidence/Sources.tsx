@@ -1,5 +1,5 @@
 /** What was read, by file: as a list with bars, as a treemap of the repository, or as a table. */
-import { useMemo } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import type { Dispatch } from "preact/hooks";
 import type { JSX } from "preact";
 import type { FileReads } from "../../src/shared/evidence.js";
@@ -32,17 +32,36 @@ export function Sources(props: {
   const sort = effectiveSort(state);
   const files = state.meta?.files;
   const ranked = useMemo(() => rankedFiles(files ?? [], reads, sort), [files, reads, sort]);
+  const latest = useRef(state);
+  latest.current = state;
   const open = (file: RankedFile): void => {
-    void client.request("blocks", { ...filterAll(state), file: file.file }).then(({ blocks }) => {
-      const best = blocks.reduce((a, b) => (b.focus > a.focus ? b : a), blocks[0] ?? NO_BLOCK_READ);
-      const startLine = Math.max(1, best.startLine);
-      return client.request("reveal", {
-        file: file.file,
-        startLine,
-        endLine: Math.max(1, best.endLine),
+    void client
+      .request("blocks", { ...filterAll(latest.current), file: file.file })
+      .then(({ blocks }) => {
+        const best = blocks.reduce(
+          (a, b) => (b.focus > a.focus ? b : a),
+          blocks[0] ?? NO_BLOCK_READ,
+        );
+        const startLine = Math.max(1, best.startLine);
+        return client.request("reveal", {
+          file: file.file,
+          startLine,
+          endLine: Math.max(1, best.endLine),
+        });
       });
-    });
   };
+  // A frame of a brush changes the span at once and the numbers a little later: drawn with them only.
+  const list = useMemo(
+    () =>
+      state.view === "list" ? (
+        <FileList ranked={ranked} sort={sort} state={state} dispatch={dispatch} onOpen={open} />
+      ) : state.view === "treemap" ? (
+        <Treemap ranked={ranked} sort={sort} state={state} dispatch={dispatch} onOpen={open} />
+      ) : (
+        <TableTwin ranked={ranked} state={state} dispatch={dispatch} onOpen={open} />
+      ),
+    [ranked, sort, state.view, state.file, files],
+  );
   return (
     <section class="panel sources" aria-labelledby="sources-title">
       <div class="panel-head">
@@ -60,13 +79,7 @@ export function Sources(props: {
           onChange={(view) => dispatch({ t: "view", view })}
         />
       </div>
-      {state.view === "list" ? (
-        <FileList ranked={ranked} sort={sort} state={state} dispatch={dispatch} onOpen={open} />
-      ) : state.view === "treemap" ? (
-        <Treemap ranked={ranked} sort={sort} state={state} dispatch={dispatch} onOpen={open} />
-      ) : (
-        <TableTwin ranked={ranked} state={state} dispatch={dispatch} onOpen={open} />
-      )}
+      {list}
     </section>
   );
 }
