@@ -166,7 +166,9 @@ describe.skipIf(skip !== "")(`the VSIX with the real coder ${skip}`, () => {
     await ask(view, "Explain every function of this repository at length.");
     // While it reads the question: a short answer could be over before the click.
     // Nothing waits for the button to stand still, as a click by position would.
-    await view.getByRole("button", { name: "Stop" }).dispatchEvent("click", {}, { timeout: 200_000 });
+    await view
+      .getByRole("button", { name: "Stop" })
+      .dispatchEvent("click", {}, { timeout: 200_000 });
     await view.waitForSelector(".turn:last-child .sight", { timeout: 10_000 });
     expect(await view.locator(".turn:last-child .sight").innerText()).toContain("Stopped.");
   }, 300_000);
