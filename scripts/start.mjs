@@ -14,7 +14,7 @@ import {
 
 const COMMANDS = new Set(["ask", "pack", "trace", "model", "doctor"]);
 /** Asked where no argument is given, in the folders that hold what it asks: the rest would be minutes more. */
-const FIRST_QUESTION = "What happens when the engine process dies?";
+const FIRST_QUESTION = "Where is planByFocus defined, and what does it return?";
 const FIRST_FOLDERS = "src/{ask,engine,engineProcess,shared}/**";
 
 const given = process.argv.slice(2);
