@@ -1,12 +1,13 @@
 // How fast this machine reads memory, measured beside what is judged by it.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 #include <vector>
 
+#include "bench.h"
 #include "buffer.h"
 #include "thread_pool.h"
 
@@ -35,8 +36,7 @@ inline double read_bandwidth(ThreadPool& pool, int repeat) {
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
     if (run > 0) seconds.push_back(taken.count());
   }
-  std::nth_element(seconds.begin(), seconds.begin() + repeat / 2, seconds.end());
-  return static_cast<double>(kBytes) / seconds[static_cast<size_t>(repeat / 2)];
+  return static_cast<double>(kBytes) / median(std::move(seconds));
 }
 
 }  // namespace blocksight

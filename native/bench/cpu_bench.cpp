@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "bandwidth.h"
+#include "bench.h"
 #include "blocksight.h"
 #include "gguf.h"
 #include "half.h"
@@ -28,17 +29,6 @@
 
 namespace blocksight {
 namespace {
-
-std::map<std::string, std::string> options;
-
-std::string option(const char* name, const char* otherwise) {
-  const auto found = options.find(name);
-  return found == options.end() ? otherwise : found->second;
-}
-int number(const char* name, int otherwise) {
-  const auto found = options.find(name);
-  return found == options.end() ? otherwise : std::atoi(found->second.c_str());
-}
 
 // With --clock=cpu, what one thread would need were the processor its own: for kernels on a machine
 // that others use. Memory-bound work cannot be judged by it.
@@ -57,8 +47,7 @@ double median_seconds(int repeat, const std::function<void()>& run) {
   run();  // warm: pages mapped, threads awake
   std::vector<double> all;
   for (int i = 0; i < repeat; i++) all.push_back(seconds(run));
-  std::nth_element(all.begin(), all.begin() + repeat / 2, all.end());
-  return all[static_cast<size_t>(repeat / 2)];
+  return median(std::move(all));
 }
 
 struct Made {
@@ -258,15 +247,7 @@ void bench_model(const std::string& path, const std::string& adapter) {
 }
 
 int run(int argc, char** argv) {
-  for (int i = 1; i < argc; i++) {
-    const std::string text = argv[i];
-    const size_t equals = text.find('=');
-    if (text.rfind("--", 0) != 0 || equals == std::string::npos) {
-      std::fprintf(stderr, "usage: cpu_bench [--NAME=VALUE]...\n");
-      return 2;
-    }
-    options[text.substr(2, equals - 2)] = text.substr(equals + 1);
-  }
+  if (!read_options(argc, argv, "cpu_bench [--NAME=VALUE]...")) return 2;
   const std::string isa = option("isa", "");
   const OpTable* const table = cpu_table(isa.empty() ? nullptr : isa.c_str());
   if (!table) {

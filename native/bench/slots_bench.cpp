@@ -16,7 +16,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -24,6 +23,7 @@
 
 #include "answer.h"
 #include "bandwidth.h"
+#include "bench.h"
 #include "blocksight.h"
 #include "engine.h"
 #include "error.h"
@@ -41,25 +41,8 @@ constexpr size_t kReadAtOnce = 2;    // segments: 2,048 tokens
 constexpr uint32_t kFull = kSegmentBlocks * kBlockTokens;
 constexpr uint32_t kQuestion = 40;  // tokens
 
-std::map<std::string, std::string> options;
-
-std::string option(const char* name, const char* otherwise) {
-  const auto found = options.find(name);
-  return found == options.end() ? otherwise : found->second;
-}
-int number(const char* name, int otherwise) {
-  const auto found = options.find(name);
-  return found == options.end() ? otherwise : std::atoi(found->second.c_str());
-}
-
 double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 std::string list(const std::vector<double>& values) {
@@ -310,15 +293,8 @@ void run() {
 
 int main(int argc, char** argv) {
   using namespace blocksight;
-  for (int i = 1; i < argc; i++) {
-    const std::string text = argv[i];
-    const size_t equals = text.find('=');
-    if (text.rfind("--", 0) != 0 || equals == std::string::npos) {
-      std::fprintf(stderr, "usage: slots_bench --model=GGUF --text=FILE [--NAME=VALUE]...\n");
-      return 2;
-    }
-    options[text.substr(2, equals - 2)] = text.substr(equals + 1);
-  }
+  const char* const usage = "slots_bench --model=GGUF --text=FILE [--NAME=VALUE]...";
+  if (!read_options(argc, argv, usage)) return 2;
   try {
     run();
   } catch (const std::exception& error) {
