@@ -10,14 +10,12 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { homedir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { gunzipSync } from "node:zlib";
+import { cacheFolder } from "./cacheFolder.mjs";
 import { buildNative, exitWith, root } from "./setup.mjs";
-
-const cache = process.env.XDG_CACHE_HOME || path.join(homedir(), ".cache");
 
 /** Unpacks what is missing or stale; the options that lead blocksight_test to everything real. */
 export function goldenOptions() {
@@ -38,7 +36,7 @@ export function goldenOptions() {
   }
   return [
     `--golden-dir=${to}`,
-    `--models-dir=${path.join(cache, "blocksight/models")}`,
+    `--models-dir=${path.join(cacheFolder, "models")}`,
     `--adapter-dir=${to}`,
   ];
 }

@@ -4,11 +4,9 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { homedir } from "node:os";
 import path from "node:path";
 import process from "node:process";
-
-const CACHE = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), ".cache"), "blocksight");
+import { cacheFolder } from "./cacheFolder.mjs";
 
 const PACKAGES = [
   {
@@ -30,7 +28,7 @@ const run = (command, args, cwd) =>
 
 /** The package's folder; undefined, with the reason told, where it cannot be had. */
 function fetchPackage({ language, name, sha512 }) {
-  const target = path.join(CACHE, "sources", name.replace("/", "-"));
+  const target = path.join(cacheFolder, "sources", name.replace("/", "-"));
   if (existsSync(target)) return target;
   mkdirSync(path.dirname(target), { recursive: true });
   const work = mkdtempSync(`${target}.`);

@@ -5,12 +5,13 @@
 // was seen as JSON; exits with 1 where something was missing.
 import { execFile, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { chromium } from "playwright-core";
+import { cacheFolder } from "./cacheFolder.mjs";
 import { makeVsix } from "./package.mjs";
 import { ensureHarness } from "./vscodeHarness.mjs";
 
@@ -26,8 +27,7 @@ const PORT = 8301;
 const QUESTION = "Where is `blocksOf` defined?";
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), "..");
-const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), ".cache"), "blocksight");
-const home = path.join(cache, `theia-${VERSION}`);
+const home = path.join(cacheFolder, `theia-${VERSION}`);
 const run = promisify(execFile);
 const say = (line) => process.stderr.write(`${line}\n`);
 

@@ -3,15 +3,14 @@
 // prints where it is. Nothing here is shipped.
 import { execFile, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { cacheFolder } from "./cacheFolder.mjs";
 
 const CODE_SERVER = "4.139.1";
 const NODE = "24.21.0";
-const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "blocksight");
-const HOME = join(CACHE, `code-server-${CODE_SERVER}`);
+const HOME = join(cacheFolder, `code-server-${CODE_SERVER}`);
 
 const run = promisify(execFile);
 
