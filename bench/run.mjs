@@ -24,21 +24,8 @@ try {
 }
 
 // Only now are the packages there.
-const { build } = await import("esbuild");
-await build({
-  entryPoints: { bench: "bench/main.ts", benchProduct: "bench/productMain.ts" },
-  absWorkingDir: root,
-  bundle: true,
-  platform: "node",
-  target: "node20",
-  format: "cjs",
-  outdir: "build",
-  outExtension: { ".js": ".cjs" },
-  alias: {
-    "web-tree-sitter": path.join(root, "node_modules/web-tree-sitter/web-tree-sitter.cjs"),
-  },
-  logLevel: "warning",
-});
+const { bundlePrograms } = await import("../scripts/bundlePrograms.mjs");
+await bundlePrograms({ bench: "bench/main.ts", benchProduct: "bench/productMain.ts" });
 const { status } = spawnSync(process.execPath, [path.join(root, "build/bench.cjs"), ...args], {
   cwd: root,
   stdio: "inherit",

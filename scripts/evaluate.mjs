@@ -1,15 +1,19 @@
 // `npm run eval`: the shipped models over the hand-written questions of test/eval, beside what searches
 // find; `npm run eval -- --help` lists the options. The program is test/evaluation/evaluateHand.ts.
 import process from "node:process";
-import { runEvaluation } from "./runEvaluation.mjs";
-import { ensureBundles, ensureNative, exitWith } from "./setup.mjs";
+import { ensureBundles, ensureModels, ensureNative, ensurePackages, exitWith } from "./setup.mjs";
 
 try {
+  ensurePackages();
   if (!process.argv.includes("--help")) {
     ensureNative();
     ensureBundles();
+    ensureModels(["scout", "coder"]);
   }
 } catch (error) {
   exitWith(error);
 }
+
+// Only now are the packages there.
+const { runEvaluation } = await import("./runEvaluation.mjs");
 await runEvaluation("evaluateHand");
