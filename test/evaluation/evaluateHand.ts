@@ -4,7 +4,6 @@
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { setMaxListeners } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
@@ -12,7 +11,6 @@ import { parseArgs } from "node:util";
 import { GREEDY, type ConnectedParts } from "../../src/ask/askParts.js";
 import { AskSession } from "../../src/askSession.js";
 import { parseAskArguments } from "../../src/cli/askArguments.js";
-import type { CommandContext } from "../../src/cli/commandContext.js";
 import { connectTo } from "../../src/cli/connect.js";
 import { cacheFolder } from "../../src/engine/modelFiles.js";
 import type { Pack } from "../../src/shared/pack.js";
@@ -29,6 +27,7 @@ import { type HandQuestion, SOURCES, readHandQuestions } from "./handQuestions.j
 import { Bm25, type Passage, rankByBest } from "./lexicalRanking.js";
 import { blockPassages, filePassages, readPackedFiles } from "./passages.js";
 import { fetchTree } from "./repositories.js";
+import { silentContext } from "./silentContext.js";
 
 const USAGE = `Usage: npm run eval -- [--all] [--repos starlette,flask] [--limit N] [--models scout,coder]
   [--read auto|all|N] [--minutes N] [--minilm PYTHON] [--mirror DIR] [--out FILE] [--check]
@@ -86,19 +85,7 @@ interface Repository {
   readonly folder: string;
 }
 
-const CONTEXT: CommandContext = {
-  stdout: { write: () => undefined, isTerminal: false, columns: 100, hasColor: false },
-  stderr: { write: () => undefined, isTerminal: false, columns: 100, hasColor: false },
-  env: process.env,
-  workingDirectory: process.cwd(),
-  signal: endlessSignal(),
-};
-
-function endlessSignal(): AbortSignal {
-  const { signal } = new AbortController();
-  setMaxListeners(0, signal);
-  return signal;
-}
+const CONTEXT = silentContext(process.cwd());
 
 function chooseQuestions({ repos, limit }: Options): readonly (readonly HandQuestion[])[] {
   const every = readHandQuestions("test/eval");

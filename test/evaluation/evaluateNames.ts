@@ -3,7 +3,6 @@
  * often the right file comes first. The pack is made once. Results are appended to a file, one line a
  * question and mode, so that a run can be stopped and taken up again.
  */
-import { setMaxListeners } from "node:events";
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
@@ -12,11 +11,11 @@ import { GREEDY } from "../../src/ask/askParts.js";
 import type { ReadMode } from "../../src/ask/readingPlan.js";
 import { AskSession } from "../../src/askSession.js";
 import { parseAskArguments } from "../../src/cli/askArguments.js";
-import type { CommandContext } from "../../src/cli/commandContext.js";
 import { connectTo } from "../../src/cli/connect.js";
 import type { AskResult } from "../../src/shared/answer.js";
 import type { Pack } from "../../src/shared/pack.js";
 import { nameQuestions } from "./nameQuestions.js";
+import { silentContext } from "./silentContext.js";
 import { type Measured, type SightMode, rankOf, tally } from "./tally.js";
 
 const MODES: Readonly<Record<SightMode, ReadMode>> = {
@@ -92,17 +91,9 @@ function measure(result: AskResult, path: string, mode: SightMode): Measured {
 /** Runs in the root of a clone whose bundles are built. */
 async function main(): Promise<void> {
   const { repo, model, count, modes, out, maxTokens } = readOptions();
-  const { signal } = new AbortController();
-  setMaxListeners(0, signal);
   const args = parseAskArguments(["--model", model, "--repo", repo, "evaluation"]);
-  const silent = { write: () => undefined, isTerminal: false, columns: 100, hasColor: false };
-  const context: CommandContext = {
-    stdout: silent,
-    stderr: silent,
-    env: process.env,
-    workingDirectory: process.env["INIT_CWD"] ?? process.cwd(),
-    signal,
-  };
+  const context = silentContext(process.env["INIT_CWD"] ?? process.cwd());
+  const { signal } = context;
   const parts = await connectTo(path.resolve("dist"))(args, context);
   mkdirSync(path.dirname(out), { recursive: true });
   try {
