@@ -201,11 +201,14 @@ export class EngineService {
   /** The system turn in the model's own template; undefined where the file has none. */
   private async prefixText(modelPath: string): Promise<string | undefined> {
     const tokenizer = await this.addon.openTokenizer(modelPath);
-    const { chatTemplate } = JSON.parse(this.addon.describeTokenizer(tokenizer)) as TokenizerInfo;
-    this.addon.close(tokenizer);
-    return chatTemplate === ""
-      ? undefined
-      : new ChatTemplate(chatTemplate).renderSystem(SYSTEM_PLACE);
+    try {
+      const { chatTemplate } = JSON.parse(this.addon.describeTokenizer(tokenizer)) as TokenizerInfo;
+      return chatTemplate === ""
+        ? undefined
+        : new ChatTemplate(chatTemplate).renderSystem(SYSTEM_PLACE);
+    } finally {
+      this.addon.close(tokenizer);
+    }
   }
 
   /** The file's hash; undefined where it cannot be read, which the engine then says better. */
