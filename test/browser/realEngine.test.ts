@@ -164,11 +164,12 @@ describe.skipIf(skip !== "")(`the VSIX with the real coder ${skip}`, () => {
 
   it("stops the native loop in the middle of an answer", async () => {
     await ask(view, "Explain every function of this repository at length.");
-    // While it reads the question: a short answer could be over before the click.
-    // Nothing waits for the button to stand still, as a click by position would.
+    // From the question on: what is stopped before leaves no turn. Nothing waits for the button to
+    // stand still, as a click by position would: a short answer could be over before that.
     await view
-      .getByRole("button", { name: "Stop" })
-      .dispatchEvent("click", {}, { timeout: 200_000 });
+      .locator(".turn:last-child .progress-line", { hasText: /Reading the question|Answering/ })
+      .waitFor({ timeout: 200_000 });
+    await view.getByRole("button", { name: "Stop" }).dispatchEvent("click");
     await view.waitForSelector(".turn:last-child .sight", { timeout: 10_000 });
     expect(await view.locator(".turn:last-child .sight").innerText()).toContain("Stopped.");
   }, 300_000);
