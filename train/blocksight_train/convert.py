@@ -167,7 +167,8 @@ def main(args: argparse.Namespace) -> None:
     base, out = Path(args.base), Path(args.out)
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(args.seed)
-    model = Model(open_checkpoint(base, device).spec, open_checkpoint(base, device), device, (), index_dim=args.dim, positions=args.length)
+    weights = open_checkpoint(base, device)
+    model = Model(weights.spec, weights, device, (), index_dim=args.dim, positions=args.length)
     encode, specials = load_tokenizer(base, args.tokenizer)
     sequences = sequences_of(encode, texts_of(args.text), args.length, args.seed).to(device)
     train, held_out = sequences[: -args.held_out], sequences[-args.held_out :]
