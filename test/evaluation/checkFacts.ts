@@ -16,10 +16,14 @@ export function formFaults({ question, answer, facts, files }: HandQuestion): re
     ...facts
       .filter((fact) => factsGiven(answer, [fact]) === 0)
       .map((fact) => fault(`its own answer lacks ${fact.join(" or ")}`)),
+    ...facts
+      .flat()
+      .filter((word) => factsGiven(question, [[word]]) > 0)
+      .map((word) => fault(`it says ${word} itself`)),
   ];
 }
 
-/** Files that are missing, lines behind their end, facts of which no spelling stands in a gold file. */
+/** Files that are missing, lines behind their end, facts of which no spelling stands in the gold lines. */
 export function checkFacts(questions: readonly HandQuestion[], folder: string): readonly string[] {
   return questions.flatMap((asked) => {
     const fault = (text: string): string => `${asked.question}: ${text}`;
@@ -31,12 +35,14 @@ export function checkFacts(questions: readonly HandQuestion[], folder: string): 
         faults.push(fault(`${file.path} is not there`));
         continue;
       }
-      const source = readFileSync(full, "utf8");
-      text += source;
-      if (source.split("\n").length < file.lines[1]) faults.push(fault(`${file.path} is shorter`));
+      const lines = readFileSync(full, "utf8").split("\n");
+      const [first, last] = file.lines;
+      text += `${lines.slice(first - 1, last).join("\n")}\n`;
+      if (lines.length < last) faults.push(fault(`${file.path} is shorter`));
     }
     for (const fact of asked.facts) {
-      if (factsGiven(text, [fact]) === 0) faults.push(fault(`${fact.join(" or ")} is in no file`));
+      if (factsGiven(text, [fact]) === 0)
+        faults.push(fault(`${fact.join(" or ")} is in none of its lines`));
     }
     return faults;
   });

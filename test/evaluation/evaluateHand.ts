@@ -23,7 +23,7 @@ import {
   measuredAnswer,
 } from "./evaluationRecords.js";
 import { checkFacts } from "./checkFacts.js";
-import { type HandQuestion, SOURCES, readHandQuestions } from "./handQuestions.js";
+import { COPIES, type HandQuestion, SOURCES, readHandQuestions } from "./handQuestions.js";
 import { Bm25, type Passage, rankByBest } from "./lexicalRanking.js";
 import { blockPassages, filePassages, readPackedFiles } from "./passages.js";
 import { fetchTree } from "./repositories.js";
@@ -35,7 +35,7 @@ const USAGE = `Usage: npm run eval -- [--all] [--repos starlette,flask] [--limit
 Without --all: the first N (4) questions of starlette and of flask. A run that was stopped, or that
 --minutes ended, goes on where it was: results are kept in --out (build/eval.jsonl).
 --minilm names a Python that has train/'s extra "compare"; --mirror a folder of bare repositories.
---check asks nothing: it tells which facts stand in no file of their question.
+--check asks nothing: it tells which facts stand in none of the lines that their question names.
 `;
 /** Ranked files that are kept of a question. */
 const KEPT_FILES = 10;
@@ -108,7 +108,10 @@ function connect(
   { folder, questions }: Repository,
 ): Promise<ConnectedParts> {
   const include = SOURCES[questions[0]?.language ?? ""] ?? [];
-  const globs = include.flatMap((glob) => ["--include", glob]);
+  const globs = [
+    ...include.flatMap((glob) => ["--include", glob]),
+    ...COPIES.flatMap((glob) => ["--exclude", glob]),
+  ];
   const reading = role === "coder" ? ["--read", read] : [];
   const args = ["--model", role, ...reading, "--repo", folder, ...globs, "evaluation"];
   return connectTo(path.resolve("dist"))(parseAskArguments(args), CONTEXT);

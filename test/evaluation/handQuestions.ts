@@ -34,3 +34,6 @@ export const SOURCES: Readonly<Record<string, readonly string[]>> = {
   java: ["**/*.java"],
   rust: ["**/*.rs"],
 };
+
+/** Bundles that hold every source a second time, and tables of generated data: a file is asked for once. */
+export const COPIES: readonly string[] = ["dist/**", "profiling/**"];

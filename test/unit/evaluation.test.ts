@@ -24,7 +24,7 @@ const root = path.join(import.meta.dirname, "../..");
 const questions = readHandQuestions(path.join(root, "test/eval"));
 
 describe("the hand-written questions", () => {
-  it("have files, lines, and one to four facts that their own answers give", () => {
+  it("have files, lines, and one to four facts that their own answers give and they do not", () => {
     expect(questions.flatMap(formFaults)).toEqual([]);
   });
 
@@ -43,6 +43,40 @@ describe("the hand-written questions", () => {
     const folder = treeFolder(cache, name, asked[0]?.commit ?? "");
     if (!existsSync(folder)) context.skip(`no ${folder}`);
     expect(checkFacts(asked, folder)).toEqual([]);
+  });
+});
+
+describe("a question's faults", () => {
+  const asked = {
+    repo: "o/n",
+    commit: "",
+    language: "python",
+    question: "What is x?",
+    files: [{ path: "a.py", lines: [2, 2] as const }],
+    answer: "It is 7.",
+    facts: [["7"]],
+  };
+
+  it("are words that give the answer away, and facts that the answer lacks", () => {
+    expect(formFaults(asked)).toEqual([]);
+    expect(formFaults({ ...asked, question: "Is x 7?" })).toEqual(["Is x 7?: it says 7 itself"]);
+    expect(formFaults({ ...asked, facts: [["8", "9"]] })).toEqual([
+      "What is x?: its own answer lacks 8 or 9",
+    ]);
+  });
+
+  it("are facts that stand in the file, but not in the lines, and lines behind its end", () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "questions-"));
+    try {
+      writeFileSync(path.join(folder, "a.py"), "y = 6\nx = 7");
+      const at = (...lines: [number, number]): readonly string[] =>
+        checkFacts([{ ...asked, files: [{ path: "a.py", lines }] }], folder);
+      expect(at(2, 2)).toEqual([]);
+      expect(at(1, 1)).toEqual(["What is x?: 7 is in none of its lines"]);
+      expect(at(2, 3)).toEqual(["What is x?: a.py is shorter"]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 
