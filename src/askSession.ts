@@ -9,7 +9,7 @@ import { memoryBudgetTokens, refuseEmpty, refuseOverBudget } from "./ask/budget.
 import { recordRate } from "./ask/rates.js";
 import { tellStoreFailure } from "./ask/tellStoreFailure.js";
 import type { EngineInfo, OpenModel, ReadProgress } from "./shared/engineMessages.js";
-import { BlocksightError } from "./shared/errors.js";
+import { BlocksightError, questionRunning } from "./shared/errors.js";
 import type { ModelInfo, TokenizerInfo } from "./shared/model.js";
 import type { Pack } from "./shared/pack.js";
 
@@ -33,13 +33,7 @@ export class AskSession {
    * nothing to show, and it rejects with `cancelled`. One question at a time: else `engineBusy`.
    */
   async ask(question: Question, options: AskOptions): Promise<Asked> {
-    if (this.isBusy) {
-      throw new BlocksightError(
-        "engineBusy",
-        "Another question is being answered.",
-        "Wait for it or stop it, then ask again.",
-      );
-    }
+    if (this.isBusy) throw questionRunning();
     this.isBusy = true;
     try {
       return await this.askAlone(question, options);

@@ -1,6 +1,7 @@
 /** How large a pack may be, and what is said where it is larger. */
 import { BlocksightError } from "../shared/errors.js";
 import type { Pack } from "../shared/pack.js";
+import { phrase } from "../shared/phrase.js";
 import type { Opened } from "./askParts.js";
 
 /** The pack is never larger than this, whatever memory would hold. */
@@ -36,8 +37,14 @@ export class OverBudgetError extends BlocksightError {
     readonly tokens: number,
     readonly budgetTokens: number,
     readonly folders: readonly { readonly path: string; readonly tokens: number }[],
+    isEstimate: boolean,
   ) {
-    super("overBudget", message, next);
+    // Without the folders: a surface with buttons lists them below, each with its own.
+    super("overBudget", message, next, {
+      message: isEstimate
+        ? phrase("The pack has about {0} tokens and the budget is {1}.", tokens, budgetTokens)
+        : phrase("The pack has {0} tokens and the budget is {1}.", tokens, budgetTokens),
+    });
   }
 }
 
@@ -59,18 +66,26 @@ export function overBudget(
     tokens,
     budgetTokens,
     folders,
+    isEstimate,
   );
 }
 
 /** A pack without a file has no answer. */
 export function refuseEmpty(pack: Pack): void {
   if (pack.files.length > 0) return;
+  const roots = pack.roots.join(", ");
   const skipped = pack.skipped.length;
   const why = skipped === 0 ? "there is none" : `${count(skipped)} are skipped`;
   throw new BlocksightError(
     "emptyRepository",
-    `There is no file to read in ${pack.roots.join(", ")}: ${why}.`,
+    `There is no file to read in ${roots}: ${why}.`,
     "Give another directory with --repo; `blocksight pack` lists what is skipped and why.",
+    {
+      message:
+        skipped === 0
+          ? phrase("There is no file to read in {0}.", roots)
+          : phrase("There is no file to read in {0}: {1} are skipped.", roots, skipped),
+    },
   );
 }
 

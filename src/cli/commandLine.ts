@@ -66,7 +66,11 @@ function report(error: unknown, { stdout, stderr }: CommandContext, isJson: bool
 }
 
 function wireErrorOf(error: unknown): WireError {
-  if (error instanceof BlocksightError) return error.toWire();
+  // Without the words for surfaces with buttons: `--json` holds what is printed.
+  if (error instanceof BlocksightError) {
+    const { code, message, next } = error;
+    return { code, message, next };
+  }
   return {
     code: "internal",
     message: `This is a bug in Blocksight: ${error instanceof Error ? error.message : String(error)}`,

@@ -4,6 +4,7 @@
  */
 import { open } from "node:fs/promises";
 import { BlocksightError } from "../shared/errors.js";
+import { phrase } from "../shared/phrase.js";
 
 export interface AdapterLayout {
   readonly header: string;
@@ -43,8 +44,13 @@ export async function readAdapterLayout(path: string): Promise<AdapterLayout> {
   } catch (error) {
     throw new BlocksightError(
       "modelCorrupt",
-      `The adapter ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}.`,
+      phrase(
+        "The adapter {0} cannot be read: {1}.",
+        path,
+        error instanceof Error ? error.message : String(error),
+      ),
       "Install Blocksight again; in a clone, check the file out anew.",
+      { next: phrase("Install Blocksight again; the log has the details.") },
     );
   }
 }

@@ -17,6 +17,7 @@ import {
   modelWrongSize,
 } from "../shared/errors.js";
 import type { ModelRole } from "../shared/model.js";
+import { phrase } from "../shared/phrase.js";
 import { KNOWN_MODELS, type KnownModel } from "./modelCatalog.js";
 import { hubSource, sizeOf, wheelSource, type ModelSource } from "./modelSources.js";
 
@@ -74,7 +75,7 @@ export async function findOpenModel(
 ): Promise<OpenModel> {
   const model = KNOWN_MODELS[role];
   const { path: modelPath, state, bytes } = await findModel(model, folder);
-  if (state === "missing") throw modelMissing(role, modelPath);
+  if (state === "missing") throw modelMissing(role, modelPath, model.url);
   if (state === "wrongSize") throw modelWrongSize(role, modelPath, bytes, model.bytes);
   const adapterPath = path.join(mediaFolder, "models", `${role}.safetensors`);
   return { role, modelPath, adapterPath, sha256: model.sha256 };
@@ -138,8 +139,13 @@ async function copyFrom(from: string, partPath: string): Promise<void> {
   } catch (error) {
     throw new BlocksightError(
       "unreadableFile",
-      `${from} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)}).`,
+      phrase(
+        "{0} cannot be read ({1}).",
+        from,
+        (error as NodeJS.ErrnoException).code ?? String(error),
+      ),
       "Check the path.",
+      { next: phrase("Choose a file that can be read.") },
     );
   }
 }
@@ -159,8 +165,9 @@ function diskFull(folder: string, model: KnownModel): BlocksightError {
   const size = (model.bytes / 1e6).toFixed(0);
   return new BlocksightError(
     "diskFull",
-    `There is no room for ${model.file} (${size} MB) in ${folder}.`,
+    phrase("There is no room for {0} ({1} MB) in {2}.", model.file, size, folder),
     "Free space there, or set BLOCKSIGHT_MODELS to a folder on another disk.",
+    { next: phrase("Free space there, or choose another folder for the models in the settings.") },
   );
 }
 
@@ -180,8 +187,9 @@ async function withLock<T>(lock: string, model: KnownModel, work: () => Promise<
   if (holder !== undefined) {
     throw new BlocksightError(
       "downloadFailed",
-      `The process ${holder} is fetching ${model.file} already.`,
+      phrase("The process {0} is fetching {1} already.", String(holder), model.file),
       "Wait until it has ended, then run the command again.",
+      { next: phrase("Wait until it has ended, then try again.") },
     );
   }
   try {

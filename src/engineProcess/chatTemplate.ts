@@ -10,6 +10,7 @@ import { Template } from "@huggingface/jinja";
 import { randomUUID } from "node:crypto";
 import type { Turn } from "../shared/engineMessages.js";
 import { BlocksightError } from "../shared/errors.js";
+import { phrase } from "../shared/phrase.js";
 
 interface PromptPiece {
   readonly text: string;
@@ -31,7 +32,7 @@ interface Message {
 const unusable = (why: string): BlocksightError =>
   new BlocksightError(
     "modelCorrupt",
-    `The model's chat template cannot be used: ${why}.`,
+    phrase("The model's chat template cannot be used: {0}.", why),
     "Use a model whose template takes user and assistant turns.",
   );
 

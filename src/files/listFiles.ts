@@ -6,6 +6,7 @@ import type { Dirent, Stats } from "node:fs";
 import { lstat, readdir, readlink, realpath, stat } from "node:fs/promises";
 import path from "node:path";
 import { BlocksightError } from "../shared/errors.js";
+import { phrase } from "../shared/phrase.js";
 import type { SkipRule, SkippedFile } from "../shared/pack.js";
 import { type GlobRule, GlobRules } from "./globRules.js";
 import { IGNORE_FILES, IgnoreRules, parseRules } from "./ignoreRules.js";
@@ -85,7 +86,7 @@ async function realDirectory(directory: string): Promise<string> {
   }
   throw new BlocksightError(
     "noSuchDirectory",
-    `There is no directory ${directory}.`,
+    phrase("There is no directory {0}.", directory),
     "Give the path of a directory that exists.",
   );
 }

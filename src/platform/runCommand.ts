@@ -1,16 +1,19 @@
 /** The error boundary of every command: cancelled is silent, expected is said, a bug is logged. */
 import * as vscode from "vscode";
 import { BlocksightError } from "../shared/errors.js";
+import { problemOf } from "../shared/problems.js";
 import type { Log } from "./log.js";
+import { sayProblem } from "./say.js";
 
 export async function runCommand(log: Log, work: () => unknown): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (error instanceof BlocksightError && error.code === "cancelled") return;
+    const problem = problemOf(error);
+    if (problem === undefined) return;
     log.error(error);
     if (error instanceof BlocksightError) {
-      await vscode.window.showErrorMessage(`${error.message} ${error.next}`);
+      await vscode.window.showErrorMessage(sayProblem(problem));
       return;
     }
     const showLog = vscode.l10n.t("Show Log");

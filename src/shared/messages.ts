@@ -3,7 +3,7 @@
  * for the rest (folders of the pack) by range. All text in here is hostile and is shown as text.
  */
 import type { Citation, Sight, StopReason, Timings } from "./answer.js";
-import type { WireError } from "./errors.js";
+import type { ErrorCode } from "./errors.js";
 import type { ModelRole } from "./model.js";
 import type { SkipReason, SkipRule } from "./pack.js";
 import type { Phrase } from "./phrase.js";
@@ -38,7 +38,11 @@ export type ProblemAction =
   | "openFolder"
   | "retry";
 
-export interface Problem extends WireError {
+export interface Problem {
+  readonly code: ErrorCode;
+  readonly message: Phrase;
+  /** The next step, one sentence. */
+  readonly next: Phrase;
   readonly actions: readonly ProblemAction[];
 }
 

@@ -40,9 +40,13 @@ export function problemWords(code: ErrorCode): ProblemWords {
         next: phrase("Get the models: they are fetched once, checked, and kept on this machine."),
       };
     case "modelTruncated":
+      return { title: phrase("A model file is damaged"), next: phrase("Get the models again.") };
     case "modelWrongHash":
     case "modelCorrupt":
-      return { title: phrase("A model file is damaged"), next: phrase("Get the models again.") };
+      return {
+        title: phrase("A model file is damaged"),
+        next: phrase("Delete the file that is named here, then get the models again."),
+      };
     case "adapterWrongBase":
       return { title: phrase("The adapter belongs to another model"), next: SETTINGS };
     case "unsupportedArchitecture":

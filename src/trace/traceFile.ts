@@ -13,6 +13,7 @@
  * first record that does not hold ends the reading. What stood before it is kept, with a notice.
  */
 import { BlocksightError } from "../shared/errors.js";
+import { phrase } from "../shared/phrase.js";
 import type { CitationCandidate, Step, StepKind } from "../shared/step.js";
 import type { AskTrace, TracedModel } from "./askTrace.js";
 import { JsonMismatch } from "./checkJson.js";
@@ -172,7 +173,7 @@ function decodePreamble(bytes: Uint8Array): { header: TraceHeader; start: number
 function corrupt(what: string): BlocksightError {
   return new BlocksightError(
     "traceCorrupt",
-    `The trace cannot be read: ${what}.`,
+    phrase("The trace cannot be read: {0}.", what),
     "Save it again with `blocksight ask --trace FILE`.",
   );
 }

@@ -10,9 +10,11 @@ import { traceMarks } from "../evidence/fileMarks.js";
 import { readConfig, SECTION } from "../platform/config.js";
 import { createLog, type Log } from "../platform/log.js";
 import { runCommand } from "../platform/runCommand.js";
+import { sayProblem } from "../platform/say.js";
 import { StatusBar } from "../platform/statusBar.js";
 import { answerMarkdown } from "../report/answerMarkdown.js";
 import { BlocksightError } from "../shared/errors.js";
+import { phrase } from "../shared/phrase.js";
 import type { AskState, ProblemAction } from "../shared/messages.js";
 import { askResultOf } from "../trace/askResult.js";
 import type { AskTrace } from "../trace/askTrace.js";
@@ -328,8 +330,8 @@ async function readTrace(uri: vscode.Uri): Promise<Uint8Array> {
   } catch {
     throw new BlocksightError(
       "unreadableFile",
-      vscode.l10n.t("{0} cannot be read.", uri.fsPath),
-      vscode.l10n.t("Open the trace from where it is now."),
+      phrase("{0} cannot be read.", uri.fsPath),
+      phrase("Open the trace from where it is now."),
     );
   }
 }
@@ -344,7 +346,7 @@ async function showStatus({ engine, pack, problem }: AskState, log: Log): Promis
     ...(pack === undefined
       ? []
       : [vscode.l10n.t("{0} files, {1} tokens", pack.files, pack.tokens)]),
-    ...(problem === undefined ? [] : [`${problem.message} ${problem.next}`]),
+    ...(problem === undefined ? [] : [sayProblem(problem)]),
     ...(engine.detail === undefined ? [] : ["", engine.detail]),
   ];
   const showLog = vscode.l10n.t("Show Log");

@@ -4,6 +4,7 @@
  * product's own views need none of them.
  */
 import * as vscode from "vscode";
+import { sayProblem } from "../platform/say.js";
 import type { Log } from "../platform/log.js";
 import type { AskController } from "./askController.js";
 import type { AskModel } from "./askModel.js";
@@ -48,7 +49,7 @@ function tool(controller: AskController, model: AskModel): { dispose(): unknown 
     }),
     invoke: async ({ input }, token) => {
       const turn = await askOnce(controller, model, input.question, token);
-      if (turn?.error !== undefined) throw new Error(`${turn.error.message} ${turn.error.next}`);
+      if (turn?.error !== undefined) throw new Error(sayProblem(turn.error));
       const text = JSON.stringify({
         answer: turn?.answer ?? "",
         citations: turn?.citations ?? [],

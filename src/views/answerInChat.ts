@@ -1,5 +1,6 @@
 /** What `@blocksight` says in the editor's chat: the answer as it comes, its citations, the evidence. */
 import * as vscode from "vscode";
+import { sayProblem } from "../platform/say.js";
 import { resolvePath } from "../workspace/resolvePath.js";
 import type { AskController } from "./askController.js";
 import type { AskModel } from "./askModel.js";
@@ -19,7 +20,7 @@ export async function answerInChat(
   const onText = (text: string): void => stream.markdown(plain(text));
   const turn = await askOnce(controller, model, request.prompt, token, { onText });
   if (turn?.error !== undefined) {
-    stream.markdown(plain(`${turn.error.message} ${turn.error.next}`));
+    stream.markdown(plain(sayProblem(turn.error)));
     return;
   }
   for (const { path, startLine, endLine } of turn?.citations ?? []) {

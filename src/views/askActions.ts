@@ -1,6 +1,7 @@
 /** What the buttons, menus and links of the ask view do in the editor. */
 import * as vscode from "vscode";
 import { BlocksightError } from "../shared/errors.js";
+import { phrase } from "../shared/phrase.js";
 import { openRoots, packPathOf, resolvePath } from "../workspace/resolvePath.js";
 import { targetOf } from "../commands.js";
 import type { AskController } from "./askController.js";
@@ -19,8 +20,8 @@ export async function openLines(
   if (uri === undefined) {
     throw new BlocksightError(
       "unreadableFile",
-      vscode.l10n.t("{0} is not in the open folders.", path),
-      vscode.l10n.t("Open the folder that the answer is about."),
+      phrase("{0} is not in the open folders.", path),
+      phrase("Open the folder that the answer is about."),
     );
   }
   const first = Math.max(0, startLine - 1);

@@ -8,13 +8,13 @@ import { OverBudgetError } from "../ask/budget.js";
 import type { ReadMode } from "../ask/readingPlan.js";
 import { AskSession } from "../askSession.js";
 import type { Turn } from "../shared/engineMessages.js";
-import { BlocksightError } from "../shared/errors.js";
+import { BlocksightError, questionRunning } from "../shared/errors.js";
 import type { PackEntry } from "../shared/messages.js";
 import type { Pack } from "../shared/pack.js";
+import { problemOf } from "../shared/problems.js";
 import type { AskTrace } from "../trace/askTrace.js";
 import { readingActivity, type AskModel } from "./askModel.js";
 import { packState, PackTree } from "./packTree.js";
-import { problemOf } from "./problems.js";
 import { suggestedQuestions } from "./suggestedQuestions.js";
 
 /** What goes into the pack besides the settings. */
@@ -101,7 +101,7 @@ export class AskController {
 
   /** A question that comes while the first pack is made waits for it. */
   async ask(text: string, asking: Asking = {}): Promise<void> {
-    if (this.isAsking) throw busy();
+    if (this.isAsking) throw questionRunning();
     this.isAsking = true;
     try {
       await this.askAlone(text, asking);
@@ -272,7 +272,7 @@ export class AskController {
   }
 
   private async exclusively<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    if (this.running !== undefined) throw busy();
+    if (this.running !== undefined) throw questionRunning();
     const running = new AbortController();
     this.running = running;
     try {
@@ -374,12 +374,4 @@ function historyOf(turn: { readonly question: string; readonly answer: string })
     { role: "user", text: turn.question },
     { role: "assistant", text: turn.answer },
   ];
-}
-
-function busy(): BlocksightError {
-  return new BlocksightError(
-    "engineBusy",
-    "Another question is being answered.",
-    "Wait for it or stop it, then ask again.",
-  );
 }

@@ -5,6 +5,7 @@
  * made for models that are sent files, do not help a model that has read them.
  */
 import * as vscode from "vscode";
+import { sayProblem } from "../platform/say.js";
 import { chatQuestion, textOf } from "./chatMessages.js";
 import type { AskController } from "./askController.js";
 import type { AskModel } from "./askModel.js";
@@ -48,7 +49,7 @@ export function chatProvider(
       const onText = (part: string): void =>
         progress.report(new vscode.LanguageModelTextPart(part));
       const turn = await askOnce(controller, model, text, token, { history, onText });
-      if (turn?.error !== undefined) throw new Error(`${turn.error.message} ${turn.error.next}`);
+      if (turn?.error !== undefined) throw new Error(sayProblem(turn.error));
     },
     provideTokenCount: (_model, text) =>
       controller.countTokens(typeof text === "string" ? text : text.content.map(textOf).join("")),

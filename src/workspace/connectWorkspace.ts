@@ -9,6 +9,7 @@ import { packDirectories } from "../packDirectories.js";
 import { type Config, readConfig } from "../platform/config.js";
 import type { Log } from "../platform/log.js";
 import { BlocksightError } from "../shared/errors.js";
+import { phrase } from "../shared/phrase.js";
 import type { PackSelection } from "../views/askController.js";
 import { packChoice } from "./packChoice.js";
 import { openRoots } from "./resolvePath.js";
@@ -70,8 +71,8 @@ function readModeOf({ readMode, readSegments }: Config) {
 function noFolder(): BlocksightError {
   return new BlocksightError(
     "noSuchDirectory",
-    vscode.l10n.t("No folder is open."),
-    vscode.l10n.t("Open the folder that you want to ask about."),
+    phrase("No folder is open."),
+    phrase("Open the folder that you want to ask about."),
   );
 }
 

@@ -52,6 +52,13 @@ describe("native errors", () => {
       code: "unsupportedArchitecture",
       message: "m.gguf: architecture `bert` is not supported.",
       next: "Use a GGUF whose architecture is llama, qwen2 or qwen3.",
+      words: {
+        message: {
+          text: "The engine reports: {0}",
+          values: ["m.gguf: architecture `bert` is not supported."],
+        },
+        next: { text: "Use a GGUF whose architecture is llama, qwen2 or qwen3.", values: [] },
+      },
     });
   });
 

@@ -12,14 +12,14 @@ export function ProblemCard(props: {
   readonly onAct: (action: ProblemAction) => void;
 }): JSX.Element {
   const { problem, onAct } = props;
-  const { title, next } = problemWords(problem.code);
+  const { title } = problemWords(problem.code);
   return (
     <section class="problem" role="alert">
       <Icon name="warning" className="problem-icon" />
       <div>
         <p class="problem-message">{say(title)}</p>
-        <p class="problem-detail">{safeText(problem.message, true)}</p>
-        <p class="problem-next">{say(next)}</p>
+        <p class="problem-detail">{safeText(say(problem.message), true)}</p>
+        <p class="problem-next">{safeText(say(problem.next))}</p>
         <div class="actions">
           {problem.actions.map((action, index) => (
             <Button

@@ -1,24 +1,33 @@
 /** Failures -> cards: the message, the next step, and the buttons that take it. */
-import { BlocksightError, type ErrorCode } from "../shared/errors.js";
-import { inEnglish } from "../shared/phrase.js";
-import { problemWords } from "../shared/problemWords.js";
-import type { Problem, ProblemAction } from "../shared/messages.js";
+import { BlocksightError, type ErrorCode } from "./errors.js";
+import type { Phrase } from "./phrase.js";
+import { problemWords } from "./problemWords.js";
+import type { Problem, ProblemAction } from "./messages.js";
 
 /** The card for a failure, or undefined where there is nothing to say (cancelled). */
 export function problemOf(error: unknown): Problem | undefined {
   if (error instanceof BlocksightError) {
     if (error.code === "cancelled") return undefined;
-    // The catalogue's next step names options of the command line; here there are buttons.
-    const next = inEnglish(problemWords(error.code).next);
-    return { ...error.toWire(), next, actions: actionsFor(error.code) };
+    const { code, message, words } = error;
+    return {
+      code,
+      message: words.message ?? asItIs(message),
+      // The error's own next step names options of the command line; here there are buttons.
+      next: words.next ?? problemWords(code).next,
+      actions: actionsFor(code),
+    };
   }
-  const message = error instanceof Error ? error.message : String(error);
   return {
     code: "internal",
-    message,
-    next: inEnglish(problemWords("internal").next),
+    message: asItIs(error instanceof Error ? error.message : String(error)),
+    next: problemWords("internal").next,
     actions: ["showLog", "restartEngine"],
   };
+}
+
+/** Text without a translation. */
+function asItIs(text: string): Phrase {
+  return { text: "{0}", values: [text] };
 }
 
 function actionsFor(code: ErrorCode): readonly ProblemAction[] {
