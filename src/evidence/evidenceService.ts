@@ -2,8 +2,9 @@
  * Answers the evidence view's requests from a trace. Runs where the trace lies: in the extension's
  * process, or in the worker of a stand-alone report; never on a page's own thread.
  *
- * One pass over the trace makes a table of reads by step and file, kept for the last filter of
- * lanes. A brushed span is then a sum over that table's rows, whatever the number of lanes.
+ * One pass over the trace makes a table of reads by step and file, another by step and lane; each is
+ * kept for the last filter. A brushed span is then a sum over a table's rows, whatever the number of
+ * lanes.
  */
 import type { FileRead } from "../shared/answer.js";
 import type {
@@ -24,7 +25,15 @@ import type { Handlers } from "../shared/messageChannel.js";
 import type { ModelRole } from "../shared/model.js";
 import type { AskTrace, TracedModel } from "../trace/askTrace.js";
 import { blocksInSight, endBlockOf, fileUnits, NO_UNIT, type Units } from "../trace/blockTable.js";
-import { allLanes, type CellMeasure, readsByLane, readsByStep } from "../trace/measures.js";
+import { allLanes } from "../trace/measures.js";
+import {
+  type LaneReads,
+  readsByLane,
+  readsByStep,
+  type StepReads,
+  sumLanes,
+  sumSteps,
+} from "../trace/readTables.js";
 import { linesOf, rankFiles, symbolsOf } from "../trace/rankFiles.js";
 import type { ModelTrace } from "../trace/traceStore.js";
 import { stepTexts } from "./stepTexts.js";
@@ -42,14 +51,22 @@ export interface EvidenceOptions {
   readonly source?: string;
 }
 
-/** Cells `[step][unit]` of all steps under one filter of lanes. */
-interface Table {
+type HeatRows = EvidenceRequests["heat"][0]["rows"];
+
+/** What the units of a table are: files, the blocks of one file, or the two forced rows. */
+type TableRows = "files" | "forced" | { readonly file: number };
+
+/** A table of all steps, and what it was made for. */
+interface Kept<T> {
   readonly key: string;
-  readonly cells: Float32Array;
+  readonly table: T;
 }
 
 export class EvidenceService {
-  private readonly tables = new Map<string, Table>();
+  /** By model and what the rows are. */
+  private readonly stepReads = new Map<string, Kept<StepReads>>();
+  /** By model. */
+  private readonly laneReads = new Map<ModelRole, Kept<LaneReads>>();
   private readonly units = new Map<ModelRole, Units>();
   private readonly inSight = new Map<ModelRole, Uint32Array>();
   private ranking: { readonly length: number; readonly files: readonly FileRead[] } | undefined;
@@ -98,38 +115,25 @@ export class EvidenceService {
   files(filter: Filter): FileReads {
     const trace = this.trace(filter.model);
     const { count } = this.unitsOf(filter.model);
-    const selections = this.table(filter, "selections");
-    const mass = this.table(filter, "mass");
     const { from, to } = trace.clip(filter.span);
-    const sums = new Float64Array(count);
-    const masses = new Float64Array(count);
-    const steps = new Uint32Array(count);
-    for (let step = from; step < to; step++) {
-      for (let file = 0, at = step * count; file < count; file++, at++) {
-        const selected = selections[at] as number;
-        if (selected === 0) continue;
-        sums[file] = (sums[file] as number) + selected;
-        masses[file] = (masses[file] as number) + (mass[at] as number);
-        steps[file] = (steps[file] as number) + 1;
-      }
-    }
+    const sums = sumSteps(this.table(filter, "files"), { from, to }, count);
     const sight = this.inSightOf(filter.model);
-    const allSelections = sums.reduce((sum, value) => sum + value, 0);
+    const allSelections = sums.selections.reduce((sum, value) => sum + value, 0);
     const allBlocks = sight.reduce((sum, value) => sum + value, 0);
     const rows = (to - from) * (filter.lanes?.length ?? trace.lanes);
-    const read = Uint32Array.from(sums.keys()).filter((file) => (sums[file] as number) > 0);
+    const read = Uint32Array.from(sums.steps.keys()).filter((file) => (sums.steps[file] ?? 0) > 0);
     const of = (value: (file: number) => number): Float32Array => Float32Array.from(read, value);
-    const share = (file: number): number => (sums[file] as number) / allSelections;
+    const share = (file: number): number => (sums.selections[file] ?? 0) / allSelections;
     return {
       files: read,
-      selections: of((file) => sums[file] as number),
+      selections: of((file) => sums.selections[file] ?? 0),
       share: of(share),
       lift: of((file) => {
         const blocks = sight[file] ?? 0;
         return blocks > 0 ? share(file) / (blocks / allBlocks) : 0;
       }),
-      mass: of((file) => (masses[file] as number) / rows),
-      steps: Uint32Array.from(read, (file) => steps[file] as number),
+      mass: of((file) => (sums.mass[file] ?? 0) / rows),
+      steps: Uint32Array.from(read, (file) => sums.steps[file] ?? 0),
     };
   }
 
@@ -137,25 +141,14 @@ export class EvidenceService {
     const model = this.tracedModel(filter.model);
     const trace = this.trace(filter.model);
     const ids = this.blocksOf(model, file);
-    const units = unitsOfBlocks(model, ids);
-    const lanes = filter.lanes ?? allLanes(trace.shape);
     const { from, to } = trace.clip(filter.span);
-    const selections = readsByStep(trace, filter.span, lanes, units, "selections");
-    const mass = readsByStep(trace, filter.span, lanes, units, "mass");
+    const sums = sumSteps(this.table(filter, { file }), { from, to }, ids.length);
     const all = this.files(filter).selections.reduce((sum, value) => sum + value, 0);
-    const rows = (to - from) * lanes.length;
+    const rows = (to - from) * (filter.lanes?.length ?? trace.lanes);
     const focus = this.blockFocus(model, file);
     return {
       blocks: ids.map((block, unit) => {
-        let selected = 0;
-        let weight = 0;
-        let steps = 0;
-        for (let at = unit; at < selections.length; at += ids.length) {
-          const here = selections[at] as number;
-          selected += here;
-          weight += mass[at] as number;
-          if (here > 0) steps++;
-        }
+        const selected = sums.selections[unit] ?? 0;
         return {
           block,
           ...linesOf({ model }, block),
@@ -163,45 +156,44 @@ export class EvidenceService {
           focus: focus.get(block) ?? 0,
           selections: selected,
           share: all > 0 ? selected / all : 0,
-          mass: rows > 0 ? weight / rows : 0,
-          steps,
+          mass: rows > 0 ? (sums.mass[unit] ?? 0) / rows : 0,
+          steps: sums.steps[unit] ?? 0,
         };
       }),
     };
   }
 
-  heat(filter: Filter, rows: EvidenceRequests["heat"][0]["rows"], measure: HeatMeasure): Heat {
+  heat(filter: Filter, rows: HeatRows, measure: HeatMeasure): Heat {
     const trace = this.trace(filter.model);
     const { from, to } = trace.clip(filter.span);
+    const reads = this.table(filter, rows.t === "blocks" ? { file: rows.file } : rows.t);
     // Mass is a mean over lanes, as everywhere; the tables hold sums.
     const divisor = measure === "mass" ? (filter.lanes?.length ?? trace.lanes) : 1;
-    if (rows.t === "files") {
-      const { count } = this.unitsOf(filter.model);
-      const table = this.table(filter, measure);
-      return transpose(rows.files.length, from, to, (row, step) => {
-        return (table[step * count + (rows.files[row] as number)] ?? NaN) / divisor;
-      });
+    const { count } = this.unitsOfRows(filter.model, rows.t === "blocks" ? rows : rows.t);
+    const shown =
+      rows.t === "files" ? rows.files : Uint32Array.from({ length: count }, (_, i) => i);
+    const rowOf = new Int32Array(count).fill(-1);
+    for (const [row, unit] of shown.entries()) rowOf[unit] = row;
+    const columns = to - from;
+    const cells = new Float32Array(shown.length * columns).fill(measure === "score" ? NaN : 0);
+    for (let step = from; step < to; step++) {
+      const end = reads.start[step + 1] ?? 0;
+      for (let entry = reads.start[step] ?? 0; entry < end; entry++) {
+        const row = rowOf[reads.unit[entry] as number] as number;
+        if (row < 0) continue;
+        cells[row * columns + step - from] = (reads[measure][entry] as number) / divisor;
+      }
     }
-    const model = this.tracedModel(filter.model);
-    const units =
-      rows.t === "blocks"
-        ? unitsOfBlocks(model, this.blocksOf(model, rows.file))
-        : forcedUnits(model);
-    const lanes = filter.lanes ?? allLanes(trace.shape);
-    const cells = readsByStep(trace, filter.span, lanes, units, measure);
-    return transpose(units.count, from, to, (row, step) => {
-      return (cells[(step - from) * units.count + row] ?? NaN) / divisor;
-    });
+    return { rows: shown.length, columns, cells };
   }
 
   lens(filter: Filter, target: LensTarget): LensReads {
-    const model = this.tracedModel(filter.model);
     const trace = this.trace(filter.model);
-    const units = this.lensUnits(model, target);
     const { from, to } = trace.clip(filter.span);
+    const { selections, mass } = this.lanes(filter.model, target);
     const steps = Math.max(1, to - from);
-    const mass = readsByLane(trace, filter.span, units, 0, "mass").map((value) => value / steps);
-    return { mass, selections: readsByLane(trace, filter.span, units, 0, "selections") };
+    const sum = (cells: Float32Array): Float32Array => sumLanes(cells, { from, to }, trace.lanes);
+    return { mass: sum(mass).map((value) => value / steps), selections: sum(selections) };
   }
 
   /** Lines of a block and of its file, for previews. */
@@ -243,12 +235,11 @@ export class EvidenceService {
     const { name, quantization, indexSource, layout, sparseLayers, groups, k } = info;
     const trace = this.trace(role);
     const filter: Filter = { model: role, span: trace.all, lanes: undefined };
-    const mass = this.table(filter, "mass");
-    const { count } = this.unitsOf(role);
+    const { start, mass } = this.table(filter, "files");
     const texts = stepTexts(trace);
     const steps = Array.from({ length: trace.length }, (_, at): EvidenceStep => {
       const { kind, citation } = trace.head(at);
-      const concentration = concentrationOf(mass.subarray(at * count, (at + 1) * count));
+      const concentration = concentrationOf(mass.subarray(start[at], start[at + 1]));
       const step = { text: texts[at] ?? "", kind, concentration };
       return citation === undefined ? step : { ...step, citation };
     });
@@ -327,17 +318,36 @@ export class EvidenceService {
     return { ofBlock: chosen, count: 1 };
   }
 
-  /** Reads by step and file, kept until the lanes or the number of steps change. */
-  private table({ model, lanes }: Filter, measure: CellMeasure): Float32Array {
+  private unitsOfRows(role: ModelRole, rows: TableRows): Units {
+    if (rows === "files") return this.unitsOf(role);
+    const model = this.tracedModel(role);
+    if (rows === "forced") return forcedUnits(model);
+    return unitsOfBlocks(model, this.blocksOf(model, rows.file));
+  }
+
+  /** Kept until the lanes, the file or the number of steps change. */
+  private table({ model, lanes }: Filter, rows: TableRows): StepReads {
     const trace = this.trace(model);
-    const key = `${trace.length}:${lanes === undefined ? "all" : lanes.join(",")}`;
-    const slot = `${model}:${measure}`;
-    const known = this.tables.get(slot);
-    if (known?.key === key) return known.cells;
+    const slot = `${model}:${typeof rows === "string" ? rows : "blocks"}`;
+    const file = typeof rows === "string" ? "" : rows.file;
+    const key = `${file}:${trace.length}:${lanes === undefined ? "all" : lanes.join(",")}`;
+    const known = this.stepReads.get(slot);
+    if (known?.key === key) return known.table;
     const over = lanes ?? allLanes(trace.shape);
-    const cells = readsByStep(trace, trace.all, over, this.unitsOf(model), measure);
-    this.tables.set(slot, { key, cells });
-    return cells;
+    const table = readsByStep(trace, trace.all, over, this.unitsOfRows(model, rows));
+    this.stepReads.set(slot, { key, table });
+    return table;
+  }
+
+  /** Kept until the target or the number of steps change. */
+  private lanes(role: ModelRole, target: LensTarget): LaneReads {
+    const trace = this.trace(role);
+    const key = `${trace.length}:${JSON.stringify(target)}`;
+    const known = this.laneReads.get(role);
+    if (known?.key === key) return known.table;
+    const table = readsByLane(trace, trace.all, this.lensUnits(this.tracedModel(role), target));
+    this.laneReads.set(role, { key, table });
+    return table;
   }
 }
 
@@ -364,20 +374,4 @@ function forcedUnits({ table }: TracedModel): Units {
   ofBlock[0] = PREFIX_ROW;
   ofBlock.fill(CONVERSATION_ROW, table.blockCount);
   return { ofBlock, count: 2 };
-}
-
-function transpose(
-  rows: number,
-  from: number,
-  to: number,
-  value: (row: number, step: number) => number,
-): Heat {
-  const columns = to - from;
-  const cells = new Float32Array(rows * columns);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      cells[row * columns + column] = value(row, from + column);
-    }
-  }
-  return { rows, columns, cells };
 }

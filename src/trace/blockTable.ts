@@ -41,6 +41,11 @@ export interface Units {
   readonly count: number;
 }
 
+/** The unit of a selected block; the conversation's blocks and unused entries have none. */
+export function unitOf({ ofBlock }: Units, block: number): number {
+  return block < ofBlock.length ? (ofBlock[block] as number) : NO_UNIT;
+}
+
 export function blockUnits(table: BlockTable): Units {
   const ofBlock = Int32Array.from(table.segmentOfBlock, (segment, block) =>
     segment === NO_BLOCK ? NO_UNIT : block,

@@ -29,29 +29,37 @@ for (let at = 1; at < TABLES.length; at++) {
   }
 }
 
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+
 /** `before` is the sum over what came earlier, 0 at the start. */
 export function crc32(bytes: Uint8Array, before = 0): number {
-  let crc = ~before;
-  let at = 0;
-  for (const end = bytes.length - 7; at < end; at += 8) {
-    const low =
-      crc ^
-      ((bytes[at] as number) |
-        ((bytes[at + 1] as number) << 8) |
-        ((bytes[at + 2] as number) << 16) |
-        ((bytes[at + 3] as number) << 24));
+  // Words are read where they are aligned; what is before, after, and on a big-endian machine all of
+  // it, goes byte by byte.
+  const { buffer, byteOffset, length } = bytes;
+  const head = IS_LITTLE_ENDIAN ? Math.min(length, -byteOffset & 3) : length;
+  const pairs = (length - head) >> 3;
+  let crc = bytewise(bytes, 0, head, ~before);
+  const words = new Uint32Array(buffer, head < length ? byteOffset + head : 0, pairs * 2);
+  for (let at = 0; at < words.length; at += 2) {
+    const low = crc ^ (words[at] as number);
+    const high = words[at + 1] as number;
     crc =
       (T7[low & 0xff] as number) ^
       (T6[(low >>> 8) & 0xff] as number) ^
       (T5[(low >>> 16) & 0xff] as number) ^
       (T4[low >>> 24] as number) ^
-      (T3[bytes[at + 4] as number] as number) ^
-      (T2[bytes[at + 5] as number] as number) ^
-      (T1[bytes[at + 6] as number] as number) ^
-      (T0[bytes[at + 7] as number] as number);
+      (T3[high & 0xff] as number) ^
+      (T2[(high >>> 8) & 0xff] as number) ^
+      (T1[(high >>> 16) & 0xff] as number) ^
+      (T0[high >>> 24] as number);
   }
-  for (; at < bytes.length; at++) {
+  return ~bytewise(bytes, head + pairs * 8, length, crc) >>> 0;
+}
+
+function bytewise(bytes: Uint8Array, from: number, to: number, before: number): number {
+  let crc = before;
+  for (let at = from; at < to; at++) {
     crc = (T0[(crc ^ (bytes[at] as number)) & 0xff] as number) ^ (crc >>> 8);
   }
-  return ~crc >>> 0;
+  return crc;
 }

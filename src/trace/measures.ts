@@ -7,8 +7,8 @@
  * leaves out exactly them.
  */
 import type { QuestionHead, StepShape } from "../shared/model.js";
-import type { BlockTable, Units } from "./blockTable.js";
-import { CHUNK_STEPS, type ModelTrace, type StepSpan } from "./traceStore.js";
+import { type BlockTable, NO_UNIT, type Units, unitOf } from "./blockTable.js";
+import { CHUNK_STEPS, type ModelTrace, type StepChunk, type StepSpan } from "./traceStore.js";
 
 /** Sums over a span of steps and a set of lanes, per unit. */
 export interface Reads {
@@ -41,29 +41,22 @@ export function questionLanes(shape: StepShape, heads: readonly QuestionHead[]):
   return lanes.length > 0 ? lanes : allLanes(shape);
 }
 
-/** Visits each selected block of a unit. The one loop that all sums share. */
-function visit(
+/**
+ * Visits the entries of every step and lane, `k` from `first` on. The one walk that all sums share;
+ * each adds up in a loop of its own, because a call for each of 3.6 million entries takes longer
+ * than everything else that is done with it.
+ */
+export function eachRow(
   trace: ModelTrace,
-  span: StepSpan,
+  { from, to }: StepSpan,
   lanes: Uint32Array,
-  units: Units,
-  onEntry: (unit: number, mass: number, step: number, lane: number, score: number) => void,
+  onRow: (chunk: StepChunk, first: number, step: number, lane: number) => void,
 ): void {
-  const { from, to } = trace.clip(span);
   const { k } = trace.shape;
-  const { ofBlock } = units;
   for (let step = from; step < to; step++) {
-    const { blocks, mass, score } = trace.chunk(step);
+    const chunk = trace.chunk(step);
     const start = (step % CHUNK_STEPS) * trace.stride;
-    for (const lane of lanes) {
-      const first = start + lane * k;
-      for (let at = first; at < first + k; at++) {
-        const block = blocks[at] as number;
-        if (block >= ofBlock.length) continue; // the conversation's blocks and unused entries
-        const unit = ofBlock[block] as number;
-        if (unit >= 0) onEntry(unit, mass[at] as number, step, lane, score[at] as number);
-      }
-    }
+    for (const lane of lanes) onRow(chunk, start + lane * k, step, lane);
   }
 }
 
@@ -75,58 +68,29 @@ export function sumReads(
 ): Reads {
   const selections = new Float64Array(units.count);
   const mass = new Float64Array(units.count);
-  visit(trace, span, lanes, units, (unit, weight) => {
-    selections[unit] = (selections[unit] as number) + 1;
-    mass[unit] = (mass[unit] as number) + weight;
+  const { k } = trace.shape;
+  const clipped = trace.clip(span);
+  eachRow(trace, clipped, lanes, (chunk, first) => {
+    for (let at = first; at < first + k; at++) {
+      const unit = unitOf(units, chunk.blocks[at] as number);
+      if (unit === NO_UNIT) continue;
+      selections[unit] = (selections[unit] as number) + 1;
+      mass[unit] = (mass[unit] as number) + (chunk.mass[at] as number);
+    }
   });
-  const { from, to } = trace.clip(span);
-  return { selections, mass, steps: to - from, lanes: lanes.length };
+  return { selections, mass, steps: clipped.to - clipped.from, lanes: lanes.length };
 }
 
-/** What a cell of a map counts. */
-export type CellMeasure = "selections" | "mass" | "score";
-
-/**
- * `[step - from][unit]`: the heat map of a span. Selections and mass add up; of index scores, which
- * compare within a lane only, the highest stands, and NaN where nothing was selected.
- */
-export function readsByStep(
-  trace: ModelTrace,
-  span: StepSpan,
-  lanes: Uint32Array,
-  units: Units,
-  measure: CellMeasure,
-): Float32Array {
-  const { from, to } = trace.clip(span);
-  const cells = new Float32Array((to - from) * units.count);
-  if (measure === "score") {
-    cells.fill(NaN);
-    visit(trace, span, lanes, units, (unit, _weight, step, _lane, score) => {
-      const cell = (step - from) * units.count + unit;
-      if (!((cells[cell] as number) >= score)) cells[cell] = score;
-    });
-    return cells;
+/** Reads by block as reads by a grouping of blocks: a walk over blocks, not over the trace. */
+export function regrouped(byBlock: Reads, units: Units): Reads {
+  const selections = new Float64Array(units.count);
+  const mass = new Float64Array(units.count);
+  for (const [block, unit] of units.ofBlock.entries()) {
+    if (unit === NO_UNIT) continue;
+    selections[unit] = (selections[unit] as number) + (byBlock.selections[block] ?? 0);
+    mass[unit] = (mass[unit] as number) + (byBlock.mass[block] ?? 0);
   }
-  visit(trace, span, lanes, units, (unit, weight, step) => {
-    const cell = (step - from) * units.count + unit;
-    cells[cell] = (cells[cell] as number) + (measure === "mass" ? weight : 1);
-  });
-  return cells;
-}
-
-/** `[lane]`: which (layer, group) pairs read one unit in a span. */
-export function readsByLane(
-  trace: ModelTrace,
-  span: StepSpan,
-  units: Units,
-  unit: number,
-  measure: CellMeasure,
-): Float32Array {
-  const cells = new Float32Array(trace.lanes);
-  visit(trace, span, allLanes(trace.shape), units, (read, weight, _step, lane) => {
-    if (read === unit) cells[lane] = (cells[lane] as number) + (measure === "mass" ? weight : 1);
-  });
-  return cells;
+  return { ...byBlock, selections, mass };
 }
 
 export interface UnitMeasures {
@@ -166,13 +130,24 @@ export function focusOfUnits(
   units: Units,
 ): Float64Array {
   const ofLane = new Float64Array(trace.lanes);
-  visit(trace, span, lanes, units, (_unit, weight, _step, lane) => {
-    ofLane[lane] = (ofLane[lane] as number) + weight;
+  const { k } = trace.shape;
+  const clipped = trace.clip(span);
+  eachRow(trace, clipped, lanes, ({ blocks, mass }, first, _step, lane) => {
+    let sum = ofLane[lane] as number;
+    for (let at = first; at < first + k; at++) {
+      if (unitOf(units, blocks[at] as number) !== NO_UNIT) sum += mass[at] as number;
+    }
+    ofLane[lane] = sum;
   });
   const focus = new Float64Array(units.count);
-  visit(trace, span, lanes, units, (unit, weight, _step, lane) => {
+  eachRow(trace, clipped, lanes, ({ blocks, mass }, first, _step, lane) => {
     const total = ofLane[lane] as number;
-    if (total > 0) focus[unit] = (focus[unit] as number) + weight / total / lanes.length;
+    if (total === 0) return;
+    for (let at = first; at < first + k; at++) {
+      const unit = unitOf(units, blocks[at] as number);
+      if (unit === NO_UNIT) continue;
+      focus[unit] = (focus[unit] as number) + (mass[at] as number) / total / lanes.length;
+    }
   });
   return focus;
 }

@@ -8,6 +8,7 @@ import {
   focusOfSegments,
   focusOfUnits,
   questionLanes,
+  regrouped,
   sumReads,
   unitMeasures,
 } from "./measures.js";
@@ -41,12 +42,10 @@ export function rankFiles(ask: AskTrace): readonly FileRead[] {
   const scoutFocus =
     scout && focusOfFiles(segmentFocusOf(scout, ask.store.trace(scout.role)), pack);
 
-  const blockMeasures = unitMeasures(
-    sumReads(trace, trace.all, lanes, byBlock),
-    blocksInSight(table, byBlock, sight),
-  );
+  const readsOfBlocks = sumReads(trace, trace.all, lanes, byBlock);
+  const blockMeasures = unitMeasures(readsOfBlocks, blocksInSight(table, byBlock, sight));
   const fileBlocksInSight = blocksInSight(table, byFile, sight);
-  const fileMeasures = unitMeasures(sumReads(trace, trace.all, lanes, byFile), fileBlocksInSight);
+  const fileMeasures = unitMeasures(regrouped(readsOfBlocks, byFile), fileBlocksInSight);
 
   const blocksOfFile = (file: number): readonly BlockRead[] => {
     const read: BlockRead[] = [];

@@ -196,6 +196,8 @@ class RecordReader {
   private readonly view: DataView;
   private pending: Step | undefined;
   private end: TraceEnd | undefined;
+  /** Per model: where a step's arrays lie aligned until the store has copied them. */
+  private readonly aligned = new Map<TracedModel, Uint8Array<ArrayBuffer>>();
 
   constructor(
     private readonly bytes: Uint8Array,
@@ -278,16 +280,12 @@ class RecordReader {
     }
     const bytesStart = start + STEP_HEAD_BYTES;
     const arrays = bytesStart + bytesLength;
-    const copy = (part: number): ArrayBuffer => {
-      const from = arrays + part * stride * 4;
-      // A copy, so that the words are aligned whatever lies before them in the file.
-      const words = new Uint8Array(stride * 4);
-      words.set(this.bytes.subarray(from, from + words.length));
-      return words.buffer;
-    };
-    const blocks = new Uint32Array(littleEndian(copy(0)));
-    const score = new Float32Array(littleEndian(copy(1)));
-    const mass = new Float32Array(littleEndian(copy(2)));
+    const words = this.alignedWords(model, stride);
+    words.set(this.bytes.subarray(arrays, arrays + words.length));
+    const buffer = littleEndian(words.buffer);
+    const blocks = new Uint32Array(buffer, 0, stride);
+    const score = new Float32Array(buffer, stride * 4, stride);
+    const mass = new Float32Array(buffer, stride * 8, stride);
     for (const weight of mass) {
       // Sums over steps must stay numbers; rounding may carry a softmax weight a little over 1.
       if (!(weight >= 0 && weight <= 1.01)) throw new BadRecord("a mass is not between 0 and 1");
@@ -304,6 +302,12 @@ class RecordReader {
       score,
       mass,
     };
+  }
+
+  private alignedWords(model: TracedModel, stride: number): Uint8Array<ArrayBuffer> {
+    const known = this.aligned.get(model) ?? new Uint8Array(stride * 12);
+    this.aligned.set(model, known);
+    return known;
   }
 
   private readCitation(start: number, length: number): NonNullable<Step["citation"]> {

@@ -14,11 +14,10 @@ import {
   focusOfUnits,
   lanesOf,
   questionLanes,
-  readsByLane,
-  readsByStep,
   sumReads,
   unitMeasures,
 } from "../../src/trace/measures.js";
+import { readsByLane, readsByStep, sumLanes, sumSteps } from "../../src/trace/readTables.js";
 import { CHUNK_STEPS, ModelTrace } from "../../src/trace/traceStore.js";
 
 const SHAPE: StepShape = { sparseLayers: 2, groups: 2, k: 4 };
@@ -117,11 +116,40 @@ describe("sums", () => {
     expect([...reads.selections]).toEqual([4, 1]);
   });
 
-  it("add up by step and by lane to the same", () => {
-    const byStep = readsByStep(trace, trace.all, allLanes(SHAPE), segmentUnits(TABLE), "mass");
-    expect([...byStep]).toEqual([0.75, 0.5, 0, 0, 0, 1.5]);
-    const byLane = readsByLane(trace, trace.all, segmentUnits(TABLE), 2, "selections");
-    expect([...byLane]).toEqual([1, 0, 0, 1]);
+  it("are the same from a table of steps, of which only what was read has an entry", () => {
+    const units = segmentUnits(TABLE);
+    const table = readsByStep(trace, trace.all, allLanes(SHAPE), units);
+    expect([...table.start]).toEqual([0, 2, 3]);
+    const whole = sumSteps(table, trace.all, units.count);
+    const reads = sumReads(trace, trace.all, allLanes(SHAPE), units);
+    expect([...whole.selections]).toEqual([...reads.selections]);
+    expect([...whole.mass]).toEqual([0.75, 0.5, 1.5]);
+    expect([...whole.steps]).toEqual([1, 1, 1]);
+    const second = sumSteps(table, { from: 1, to: 2 }, units.count);
+    expect([...second.selections]).toEqual([0, 0, 2]);
+  });
+
+  it("keep a step's highest index score, also below zero", () => {
+    const scored = step([[[1, 0.1]], [[2, 0.1]]]);
+    scored.score.set([-3], 0);
+    scored.score.set([-2], SHAPE.k);
+    const table = readsByStep(
+      traceOf(scored),
+      { from: 0, to: 1 },
+      allLanes(SHAPE),
+      segmentUnits(TABLE),
+    );
+    expect([...table.score]).toEqual([-2]);
+  });
+
+  it("are the same from a table of steps and lanes", () => {
+    const third = {
+      ofBlock: segmentUnits(TABLE).ofBlock.map((at) => (at === 2 ? 0 : -1)),
+      count: 1,
+    };
+    const { selections, mass } = readsByLane(trace, trace.all, third);
+    expect([...sumLanes(selections, trace.all, 4)]).toEqual([1, 0, 0, 1]);
+    expect([...sumLanes(mass, { from: 1, to: 2 }, 4)]).toEqual([1, 0, 0, 0.5]);
   });
 });
 
