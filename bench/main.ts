@@ -27,7 +27,7 @@ import { type ModelFiles, outputOf, runPeer, runSlots } from "./runNative.js";
 import { runFirstAnswer, runHundred, runPacking } from "./runProduct.js";
 import { INDEX_SOURCES, rowsOf } from "./table.js";
 
-const PARTS = ["peer", "slots", "packing", "product", "memory"] as const;
+const PARTS = ["peer", "slots", "threads", "packing", "product", "memory"] as const;
 type Part = (typeof PARTS)[number];
 
 const USAGE = `Usage: npm run bench -- [options]
@@ -130,6 +130,16 @@ async function stepsOf(options: Options, root: string): Promise<readonly AnyStep
         },
       });
     }
+    steps.push({
+      name: `threads.${role}`,
+      part: "threads",
+      run: () => {
+        const own = { ...slots, repeat: 1, answer: 1, read: 2048, slots: [2048] };
+        const rate = (count: number): number =>
+          runSlots({ ...own, threads: count }).read.tokensPerSecond;
+        return { threads, oneThread: rate(1), allThreads: rate(threads) };
+      },
+    });
     for (const kv of ["i8", "bf16"] as const) {
       const own = { ...slots, repeat: 1, answer: 2, read: 1024, mostMegabytes: 100_000 };
       const fixed = { ...own, slots: [isQuick ? 2048 : 100_000] };

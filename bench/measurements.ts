@@ -69,6 +69,14 @@ export interface ProductAsk {
 
 export type ProductRun = Readonly<Record<string, ProductAsk>>;
 
+/** Reading the same text with one thread and with all of a run. */
+export interface ThreadsRun {
+  readonly threads: number;
+  readonly oneThread: number;
+  /** Tokens per second. */
+  readonly allThreads: number;
+}
+
 export interface PackingRun {
   readonly bytes: number;
   readonly coldMs: readonly number[];
@@ -84,6 +92,7 @@ export interface StepResults {
   readonly [name: `memory.${string}`]: SlotsRun;
   readonly [name: `peer.${string}`]: PeerRun;
   readonly [name: `product.${string}`]: ProductRun;
+  readonly [name: `threads.${string}`]: ThreadsRun;
   readonly packing: PackingRun;
 }
 

@@ -3,8 +3,10 @@ import type { ModelRole } from "../src/shared/model.js";
 import {
   type Measurements,
   type PeerRun,
+  type ProductAsk,
   type SlotsAsked,
   type StepName,
+  type ThreadsRun,
   resultOf,
 } from "./measurements.js";
 import type { Row, Target, Unit } from "./rows.js";
@@ -61,6 +63,7 @@ export function rowsOf(measurements: Measurements): readonly Row[] {
     addProduct(measurements, model, add(`product.${model}`));
   }
   addFirstAnswer(measurements, add("product.first"));
+  addManyCores(measurements, add("product.first"));
   for (const model of MODELS) {
     for (const index of INDEX_SOURCES) {
       addDecode(measurements, model, index, add(`slots.${model}.${index}`));
@@ -200,6 +203,47 @@ function addFirstAnswer(measurements: Measurements, add: Add): void {
     {
       target: { most: 90 },
       note: `scout ${(scoutMs / 1000).toFixed(1)} s, coder ${(prefillMs / 1000).toFixed(1)} s for ${prefillTokens} tokens, ${first.segmentsInSight} of ${first.ofSegments} segments in sight`,
+    },
+  );
+}
+
+const MANY_CORES = 16;
+
+/**
+ * The first answer on `cores` from the parts of a run on fewer. Reading is divided by the speed-up
+ * that the same doubling of threads gave from one to all of the run, once for each doubling;
+ * packing, start-up and the question itself are taken as they were.
+ */
+export function firstAnswerOn(
+  cores: number,
+  { sinceStartMs, scoutMs, prefillMs }: Pick<ProductAsk, "sinceStartMs" | "scoutMs" | "prefillMs">,
+  speedUps: Readonly<Record<ModelRole, ThreadsRun>>,
+): number {
+  const faster = ({ threads, oneThread, allThreads }: ThreadsRun): number => {
+    const perDoubling = (allThreads / oneThread) ** (1 / Math.log2(threads));
+    return perDoubling ** Math.log2(cores / threads);
+  };
+  const reading = scoutMs + prefillMs;
+  return (
+    sinceStartMs - reading + scoutMs / faster(speedUps.scout) + prefillMs / faster(speedUps.coder)
+  );
+}
+
+function addManyCores(measurements: Measurements, add: Add): void {
+  const first = resultOf(measurements, "product.first")?.["first"];
+  const scout = resultOf(measurements, "threads.scout");
+  const coder = resultOf(measurements, "threads.coder");
+  if (!first || !scout || !coder || scout.threads < 2) return;
+  const gain = ({ threads, oneThread, allThreads }: ThreadsRun): string =>
+    `${(allThreads / oneThread).toFixed(2)}× from 1 to ${threads} threads`;
+  add(
+    "first.many",
+    `the same on ${MANY_CORES} cores, **computed**`,
+    firstAnswerOn(MANY_CORES, first, { scout, coder }) / 1000,
+    "s",
+    {
+      ...{ target: { most: 20 }, also: "threads.coder" },
+      note: `from the parts of the row above; scout ${gain(scout)}, coder ${gain(coder)}`,
     },
   );
 }

@@ -3,7 +3,7 @@ import type { Measured, Measurements, StepResults } from "../../bench/measuremen
 import { writeRandomIndex } from "../../bench/randomIndex.js";
 import { formatValue, renderRows, verdictOf } from "../../bench/rows.js";
 import { denseReadMs, fitLine, median } from "../../bench/statistics.js";
-import { peerReadRate, peerStepMs, rowsOf } from "../../bench/table.js";
+import { firstAnswerOn, peerReadRate, peerStepMs, rowsOf } from "../../bench/table.js";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -51,6 +51,15 @@ describe("the benchmark's numbers", () => {
   it("extends the peer's reading and steps along the same lines", () => {
     expect(peerReadRate(peer, 3000)).toBeCloseTo(400);
     expect(peerStepMs(peer, 65_000)).toBeCloseTo(75);
+  });
+
+  it("divides reading alone by what each doubling of threads gave", () => {
+    const first = { sinceStartMs: 100_000, scoutMs: 64_000, prefillMs: 27_000 };
+    const twice = { threads: 2, oneThread: 100, allThreads: 200 };
+    const less = { threads: 2, oneThread: 10, allThreads: 15 };
+    // 9 s that are no reading, 64 s through 2³, 27 s through 1.5³.
+    expect(firstAnswerOn(16, first, { scout: twice, coder: less })).toBeCloseTo(25_000);
+    expect(firstAnswerOn(2, first, { scout: twice, coder: less })).toBeCloseTo(100_000);
   });
 
   it("judges a row only where there is a target", () => {
