@@ -11,7 +11,14 @@ from torch import Tensor
 from .layout import BLOCK, FREE_BLOCKS
 
 NEG = float("-inf")
+# Which of PyTorch's attention kernels may be used on a GPU, from the fastest choice to the plainest one.
+KERNELS: dict[str, tuple[str, ...]] = {"any": ("cudnn", "mem_efficient", "flash"), "no-cudnn": ("mem_efficient", "flash"), "math": ()}
 _flash_works: bool | None = None
+
+
+def use_kernels(name: str) -> None:
+    for kernel in KERNELS["any"]:
+        getattr(torch.backends.cuda, f"enable_{kernel}_sdp")(kernel in KERNELS[name])
 
 
 def _flash(q: Tensor, k: Tensor, v: Tensor, starts: Tensor, longest: int) -> Tensor:

@@ -21,7 +21,8 @@ import torch
 
 from . import adapter
 from .asking import ask, focus
-from .batches import Dataset, Example, Sampler, make_batch
+from .attention import KERNELS, use_kernels
+from .batches import Batch, Dataset, Example, Sampler, make_batch
 from .data.codec import Codec
 from .model import Model
 from .parts import Weights
@@ -123,7 +124,8 @@ class Tuner:
         self.sampler = Sampler(dataset, weights, self.rng)
         self.miner = Miner(model, dataset, self.sampler, prefix, heads)
         self.sizes = [int(s) for s in args.sizes.split(",")]
-        self.steps = 0
+        self.steps, self.kernels = 0, args.kernels
+        use_kernels(args.kernels)
 
     def run(self, stages: list[Stage], first: int = 0) -> None:
         for number, stage in enumerate(stages):
@@ -148,8 +150,9 @@ class Tuner:
             batch = self._batch(stage)
             tokens += len(batch.tokens.ids)
             losses = self._losses(stage, batch, mode)
-            finite = bool(torch.isfinite(torch.nn.utils.clip_grad_norm_(parameters, 1.0)))
+            finite = self._finite(parameters) or self._other_kernels(stage, batch, mode, parameters)
             if finite:
+                torch.nn.utils.clip_grad_norm_(parameters, 1.0)
                 optimiser.step()
             optimiser.zero_grad(set_to_none=True)
             skipped = 0 if finite else skipped + 1
@@ -162,6 +165,26 @@ class Tuner:
                 self._report(stage, step, time.time() - started, tokens, sums)
                 sums = {}
         self._report(stage, step, time.time() - started, tokens, sums)
+
+    def _finite(self, parameters: list[torch.nn.Parameter]) -> bool:
+        return bool(torch.isfinite(torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])))
+
+    def _other_kernels(self, stage: Stage, batch: Batch, mode: Mode, parameters: list[torch.nn.Parameter]) -> bool:
+        """The same step with plainer attention kernels, until a gradient is finite: those are used from then on. -> whether one was."""
+        bad = [n for n, p in self.model.named_parameters() if p.grad is not None and not torch.isfinite(p.grad).all()]
+        names = list(KERNELS)
+        for name in names[names.index(self.kernels) + 1 :]:
+            use_kernels(name)
+            for p in parameters:
+                p.grad = None
+            losses = self._losses(stage, batch, mode)
+            finite = self._finite(parameters)
+            self._note({"kernels": name, "finite": finite, "before": self.kernels, "bad": len(bad), "badLast": bad[-1], **losses.figures()})
+            if finite:
+                self.kernels = name
+                return True
+        use_kernels(self.kernels)
+        return False
 
     def _parameters(self, stage: Stage) -> list[dict]:
         """What a stage trains, and at which peak rate. The index starts from little and takes more."""
@@ -202,6 +225,9 @@ class Tuner:
         line |= {name: round(sum(values) / len(values), 4) for name, values in sums.items()}
         if self.model.device.startswith("cuda"):
             line["gigabytes"] = round(torch.cuda.max_memory_allocated() / 2**30, 1)
+        self._note(line)
+
+    def _note(self, line: dict) -> None:
         print(json.dumps(line), flush=True)
         with (self.out / "curve.jsonl").open("a") as f:
             f.write(json.dumps(line) + "\n")
@@ -280,5 +306,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--focus-weight", type=float, default=0.5)
     parser.add_argument("--text-share", type=float, default=0.0, help="share of steps that also predict the segments' own text")
     parser.add_argument("--weights", default="{}", help="JSON: weights of question types over the defaults")
+    parser.add_argument(
+        "--kernels", choices=tuple(KERNELS), default="any", help="attention kernels; plainer ones are taken where a gradient is not finite"
+    )
     parser.add_argument("--every", type=int, default=25, help="steps between lines of the curve")
     parser.set_defaults(run=main)

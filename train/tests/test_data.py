@@ -7,7 +7,7 @@ import pytest
 from blocksight_train.data import phrasings
 from blocksight_train.data.definitions import NOT_PLAIN, definitions, first_sentence
 from blocksight_train.data.git import clean
-from blocksight_train.data.questions import CONSTANT, Asker, Tree, near_name, read_file, touched, without_name
+from blocksight_train.data.questions import CONSTANT, Asker, Tree, near_name, read_file, skeletons, touched, without_name
 from blocksight_train.data.segments import Store, spans_of
 from blocksight_train.layout import SEGMENT
 
@@ -144,3 +144,23 @@ def test_a_beginning_that_two_lines_share_is_not_asked_for(codec):
         asker = Asker(tree, random.Random(seed), held_out=False)
         asker.code()
         assert not [q for q in asker.questions if q.type == "complete"]
+
+
+def test_a_name_that_the_tree_gives_a_meaning_is_never_called_absent(codec):
+    lines = "".join(f"render_all(build_rows())\nself.render_all = {i}\n" for i in range(3))
+    source = f"{SOURCES['python'][0].replace('run', 'run_everything')}\n{lines}"
+    asked = set()
+    for seed in range(30):
+        store, tree = Store({"tiny": codec}), Tree(0)
+        tree.add(read_file(store, "a.py", source, random.Random(seed), strip=False))
+        asker = Asker(tree, random.Random(seed), held_out=False)
+        asker.absent([], 12)
+        asked |= {q.name for q in asker.questions}
+    assert "build_rows" in asked, "called, and from elsewhere"
+    assert "render_all" not in asked, "an attribute that is assigned here"
+
+
+def test_names_that_look_like_invented_ones_share_a_skeleton():
+    assert skeletons("read_header_line") & skeletons("readFooterLine")
+    assert not skeletons("read_header_line") & skeletons("write_footer_line")
+    assert skeletons("line") == set()

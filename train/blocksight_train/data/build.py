@@ -59,10 +59,8 @@ class Builder:
         self.foreign += [p.d.name for p in rng.sample(tree.defs, min(60, len(tree.defs))) if len(p.d.name) > 6]
         self._keep(f"{name}@HEAD", tree.segments + others, thinned(asker.questions, self.sizes.questions, rng))
 
-    def hand(self, repo: str, path: Path) -> None:
-        """Questions written by hand (test/eval, questions/) over the newest tree, nothing taken out of it; the files asked for come first."""
-        asked = [json.loads(line) for line in path.read_text().splitlines()]
-        name, commit = asked[0]["repo"], asked[0]["commit"]
+    def hand(self, repo: str, name: str, commit: str, asked: list[dict]) -> None:
+        """Questions written by hand over a repository's tree, nothing taken out of it; the files asked for come first."""
         rng = random.Random(f"{self.seed} {name} hand")
         texts = {p: t for p, t in git.tree(repo, commit, SOURCE).items() if t.strip()}
         wanted = {f["path"] for entry in asked for f in entry["files"]}
@@ -73,6 +71,9 @@ class Builder:
             tree.add(read_file(self.store, file, texts[file], rng, strip=False))
         questions = []
         for entry in asked:
+            if not {f["path"] for f in entry["files"]} <= tree.files.keys():
+                print(f"{name}: left out, no such source file: {entry['question']}", file=sys.stderr)
+                continue
             places = [(tree.files[f["path"]], f["lines"][0] - 1) for f in entry["files"]]
             gold = list(dict.fromkeys(file.segment_at(line) for file, line in places))
             answer = [entry["answer"] + " ", {"cite": entry["files"][0]["path"]}]
@@ -137,14 +138,22 @@ def thinned(questions: list[Question], most_of_a_type: int, rng: random.Random) 
     return kept
 
 
+def by_tree(paths: list[str]) -> dict[tuple[str, str], list[dict]]:
+    """Questions written by hand, by repository and commit. A file may hold several repositories."""
+    found: dict[tuple[str, str], list[dict]] = {}
+    for path in paths:
+        for entry in map(json.loads, Path(path).read_text().splitlines()):
+            found.setdefault((entry["repo"], entry["commit"]), []).append(entry)
+    return found
+
+
 def main(args: argparse.Namespace) -> None:
     codecs = {Path(t).name.split(".")[0]: Codec.load(t) for t in args.tokenizers}
     builder = Builder(codecs, args.seed, args)
     lines = [json.loads(line) for line in Path(args.manifest).read_text().splitlines() if line.strip()]
     started = time.time()
-    for path in map(Path, args.hand):
-        name = json.loads(path.read_text().splitlines()[0])["repo"]
-        builder.hand(str(Path(args.mirror) / name.replace("/", "+") / "repo"), path)
+    for (name, commit), asked in by_tree(args.hand).items():
+        builder.hand(str(Path(args.mirror) / name.replace("/", "+") / "repo"), name, commit, asked)
     for line in lines if not args.hand else []:
         if line["use"] != args.use:
             continue

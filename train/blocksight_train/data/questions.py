@@ -131,6 +131,9 @@ class Asker:
         self.questions.append(Question(kind, text, answer, gold, self.tree.pack, placed.language, placed.d.name))
 
     def definitions(self) -> None:
+        """Names that differ from another one here in a single word are asked for more often: invented names look like them."""
+        counted = Counter(s for name in self.tree.by_name for s in skeletons(name))
+        alike = {s for s, n in counted.items() if n > 1}
         for p in self.tree.defs:
             name, once = p.d.name, self.tree.once(p)
             file = self.tree.files[p.path]
@@ -143,8 +146,7 @@ class Asker:
                 continue
             if not once:
                 continue
-            draw = self.rng.random()
-            if draw < 0.25:
+            if self.rng.random() < (0.6 if skeletons(name) & alike else 0.25):
                 self.ask("where", p, {"n": shown}, {"n": shown})
             if p.d.doc and self.rng.random() < 0.25:
                 self.ask("what", p, {"n": shown}, {"d": p.d.doc.rstrip(".:") + "."})
@@ -320,7 +322,9 @@ class Asker:
         mine = [p for p in self.tree.defs if len(p.d.name) > 5]
         if not mine:
             return
-        used = [n for n, c in self.tree.calls.items() if n not in self.tree.by_name and len(n) > 5 and len(c) > 2]
+        introduced = {n for f in self.tree.files.values() for line in f.lines for pair in INTRODUCED.findall(line) for n in pair}
+        known = self.tree.by_name.keys() | introduced
+        used = [n for n, c in self.tree.calls.items() if n not in known and len(n) > 5 and len(c) > 2]
         parts = sorted({w for p in mine for w in words_of(p.d.name) if len(w) > 3})
         for i in range(count):
             kind = ("foreign", "near", "near", "used")[i % 4]
@@ -345,12 +349,20 @@ MESSAGE = re.compile(r"[\"'`]([A-Z\w][^\"'`{}%\\$]{16,90})[\"'`]")
 RAISES = re.compile(
     r"\b(raise|throw|panic!?|errors\.New|Errorf|bail!|anyhow!|ensure!|Err\(|expect\(|checkArgument|checkNotNull|abort|fail)\b"
 )
+# What may give a name its meaning besides a definition: an assignment, a field, a parameter with a type, a macro.
+INTRODUCED = re.compile(r"(\w{6,})(?:\?? *(?::?=(?!=)|:(?!:)))|\b(?:macro_rules!|type|enum|namespace|def|fn|func|function) +(\w{6,})")
 SPAN = re.compile(r"(?:\[?:\w+:)?(?<!`)`{1,2}([A-Za-z_~!][\w.:#]*)(?:\(\))?`{1,2}(?!`)\]?(?:\([^)]*\))?")
 
 
 def words_of(name: str) -> list[str]:
     """CamelCase or snake_case to lower-case words."""
     return [w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name)]
+
+
+def skeletons(name: str) -> set[tuple[str, ...]]:
+    """The name's words with each one left open in turn. Names of one word have none."""
+    words = words_of(name)
+    return {(*words[:i], "", *words[i + 1 :]) for i in range(len(words))} if len(words) > 1 else set()
 
 
 def without_name(sentence: str, name: str) -> str:
