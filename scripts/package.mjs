@@ -61,7 +61,7 @@ export function makeVsix({ target = "linux-x64", out, extension }) {
   const isTest = extension !== undefined;
   for (const file of vsixFiles(target)) {
     // A test over the fake engine needs neither engine nor models.
-    if (isTest && /\.(node|safetensors|gguf)$|^dist\/(engine|symbolWorker)/.test(file)) continue;
+    if (isTest && /\.(node|safetensors|gguf)$|^dist\/engine/.test(file)) continue;
     const from = isTest && file === "dist/extension.cjs" ? extension : file;
     put(path.join(root, from), file);
   }

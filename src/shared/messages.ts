@@ -147,6 +147,8 @@ export interface HistoryItem {
   readonly question: string;
   /** Milliseconds since 1970. */
   readonly askedAt: number;
+  /** The answer was stopped, perhaps before there was any. */
+  readonly stopped?: boolean;
 }
 
 export interface AskState {
@@ -166,6 +168,8 @@ export interface AskState {
 export interface AskViewRequests {
   ready: [undefined, AskState];
   ask: [{ readonly text: string }, undefined];
+  /** The question of a stopped turn once more. */
+  askAgain: [{ readonly id: string }, undefined];
   stop: [undefined, undefined];
   readOn: [{ readonly id: string }, undefined];
   newConversation: [undefined, undefined];

@@ -89,6 +89,10 @@ export function activateBlocksight(
         void panel.grew(current);
       },
       onAnswered,
+      onStopped: async (id, question) => {
+        await answers.keepQuestion(id, question);
+        model.setHistory(answers.history);
+      },
       onBug,
       saveLeftOut: (leftOut) => void workspaceState.update(LEFT_OUT, leftOut),
     },
@@ -115,7 +119,8 @@ export function activateBlocksight(
     dist,
     () => model.state,
     {
-      ask: ({ text }) => void controller.ask(text),
+      ask: ({ text }) => void run(() => controller.ask(text)),
+      askAgain: ({ id }) => void run(() => controller.askAgain(id)),
       stop: () => controller.stop(),
       readOn: () => void controller.readOn(),
       newConversation: () => controller.newConversation(),
@@ -176,8 +181,12 @@ export function activateBlocksight(
   }
 
   async function showPast(id: string): Promise<void> {
+    const kept = answers.history.find((item) => item.id === id);
     const source = await findSource(id);
-    if (source === undefined) return;
+    if (source === undefined) {
+      if (kept?.stopped === true) model.showStopped(id, kept.question);
+      return;
+    }
     model.showPast(id, askResultOf(source.trace), [...(await changedFiles(source.trace))]);
     use(source);
   }

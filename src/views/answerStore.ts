@@ -24,12 +24,14 @@ export class AnswerStore {
   }
 
   async keep(id: string, trace: AskTrace): Promise<void> {
-    const item = { id, question: trace.question, askedAt: Date.now() };
-    const history = [item, ...this.history];
     if (this.folder === undefined) this.inMemory.set(id, trace);
     else await vscode.workspace.fs.writeFile(this.file(this.folder, id), joined(trace));
-    for (const { id: old } of history.slice(MOST_ANSWERS)) await this.remove(old);
-    await this.state.update(KEY, history.slice(0, MOST_ANSWERS));
+    await this.list(id, trace.question, trace.stopReason === "cancelled");
+  }
+
+  /** A question without an answer: it has no trace, and can be asked again. */
+  keepQuestion(id: string, question: string): Promise<void> {
+    return this.list(id, question, true);
   }
 
   async load(id: string): Promise<DecodedTrace | undefined> {
@@ -45,6 +47,13 @@ export class AnswerStore {
       KEY,
       this.history.filter((item) => item.id !== id),
     );
+  }
+
+  private async list(id: string, question: string, stopped: boolean): Promise<void> {
+    const item = { id, question, askedAt: Date.now(), ...(stopped ? { stopped } : {}) };
+    const history = [item, ...this.history];
+    for (const { id: old } of history.slice(MOST_ANSWERS)) await this.remove(old);
+    await this.state.update(KEY, history.slice(0, MOST_ANSWERS));
   }
 
   private async remove(id: string): Promise<void> {

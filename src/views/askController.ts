@@ -9,7 +9,7 @@ import type { ReadMode } from "../ask/readingPlan.js";
 import { AskSession } from "../askSession.js";
 import type { Turn } from "../shared/engineMessages.js";
 import { BlocksightError, questionRunning } from "../shared/errors.js";
-import type { PackEntry } from "../shared/messages.js";
+import type { AskTurn, PackEntry } from "../shared/messages.js";
 import type { Pack } from "../shared/pack.js";
 import { problemOf } from "../shared/problems.js";
 import type { AskTrace } from "../trace/askTrace.js";
@@ -40,6 +40,8 @@ export interface AskHost {
   readonly onTraced: (id: string, trace: AskTrace) => void;
   /** Keeps an answer and makes it the current one for evidence, marks and trees. */
   readonly onAnswered: (id: string, asked: Asked) => Promise<void>;
+  /** Keeps a question that was stopped before anything was read for it. */
+  readonly onStopped: (id: string, question: string) => Promise<void>;
   readonly onBug: (error: unknown) => void;
   readonly saveLeftOut: (leftOut: readonly string[]) => void;
 }
@@ -66,7 +68,8 @@ export class AskController {
   private connected: Promise<Connected> | undefined;
   private running: AbortController | undefined;
   private preparing: Promise<void> | undefined;
-  private isAsking = false;
+  /** From the click on: a question may have to wait for the first pack before it runs. */
+  private asking: AbortController | undefined;
   private background: AbortController | undefined;
   private about: About | undefined;
   private lastQuestion = "";
@@ -101,24 +104,26 @@ export class AskController {
 
   /** A question that comes while the first pack is made waits for it. */
   async ask(text: string, asking: Asking = {}): Promise<void> {
-    if (this.isAsking) throw questionRunning();
-    this.isAsking = true;
+    if (this.asking !== undefined) throw questionRunning();
+    const stopper = new AbortController();
+    this.asking = stopper;
     try {
-      await this.askAlone(text, asking);
+      await this.askAlone(text, asking, stopper);
     } finally {
-      this.isAsking = false;
+      this.asking = undefined;
     }
     const isFailed = this.model.state.turns.at(-1)?.error !== undefined;
-    if (!isFailed && this.host.settings().readInBackground) void this.readOn();
+    const isWhole = !isFailed && !stopper.signal.aborted;
+    if (isWhole && this.host.settings().readInBackground) void this.readOn();
   }
 
-  private async askAlone(text: string, asking: Asking): Promise<void> {
+  private async askAlone(text: string, asking: Asking, stopper: AbortController): Promise<void> {
     this.stopBackground();
     this.model.setProblem(undefined);
     this.lastQuestion = text;
     const { turns, scope } = this.model.state;
     const id = this.host.newId();
-    const shown = turns.filter(({ stopReason }) => stopReason !== undefined).flatMap(historyOf);
+    const shown = turns.filter(isAnswered).flatMap(historyOf);
     const history = asking.history ?? shown;
     this.model.startTurn(id, text, scope);
     await this.preparing;
@@ -137,7 +142,7 @@ export class AskController {
           }
         };
         return session.ask(question, { signal, onEvent });
-      });
+      }, stopper);
       this.about = undefined;
       this.model.setScope(scope, undefined);
       this.model.finishTurn(asked.result);
@@ -146,12 +151,19 @@ export class AskController {
       this.onDeath(error);
       this.onOverBudget(error);
       this.reportBug(error);
-      this.model.failTurn(problemOf(error));
+      const problem = problemOf(error);
+      if (problem !== undefined) {
+        this.model.failTurn(problem);
+        return;
+      }
+      this.model.stopTurn();
+      await this.host.onStopped(id, text);
     }
   }
 
   /** Stops the native loop within one step or one chunk; what was read so far stays on screen. */
   stop(): void {
+    this.asking?.abort();
     this.running?.abort();
     this.stopBackground();
   }
@@ -183,8 +195,19 @@ export class AskController {
 
   retry(): Promise<void> {
     const { turns } = this.model.state;
-    if (turns.at(-1)?.error !== undefined) this.model.failTurn(undefined);
+    if (turns.at(-1)?.error !== undefined) this.model.dropTurn();
     return this.lastQuestion === "" ? this.prepare() : this.ask(this.lastQuestion);
+  }
+
+  /** A stopped question once more: in its place where nothing of an answer stands there. */
+  async askAgain(id: string): Promise<void> {
+    const { turns } = this.model.state;
+    const turn = turns.find((other) => other.id === id);
+    if (turn === undefined) return;
+    if (turn === turns.at(-1) && turn.answer === "" && this.asking === undefined) {
+      this.model.dropTurn();
+    }
+    await this.ask(turn.question);
   }
 
   askWithin(scope: readonly string[]): void {
@@ -271,9 +294,11 @@ export class AskController {
     await ended?.parts.dispose();
   }
 
-  private async exclusively<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  private async exclusively<T>(
+    work: (signal: AbortSignal) => Promise<T>,
+    running = new AbortController(),
+  ): Promise<T> {
     if (this.running !== undefined) throw questionRunning();
-    const running = new AbortController();
     this.running = running;
     try {
       return await work(running.signal);
@@ -367,6 +392,11 @@ export class AskController {
       this.model.setEngine({ ...this.model.state.engine, phase: "failed" });
     }
   }
+}
+
+/** A turn that was stopped before its first word says nothing to the model. */
+function isAnswered({ stopReason, answer }: AskTurn): boolean {
+  return stopReason !== undefined && answer !== "";
 }
 
 function historyOf(turn: { readonly question: string; readonly answer: string }): Turn[] {

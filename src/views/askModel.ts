@@ -92,6 +92,11 @@ export class AskModel {
     this.update({ turns: [this.finished(emptyTurn(id, result.question, []), result, changed)] });
   }
 
+  /** A question of the past that was stopped before there was anything to show. */
+  showStopped(id: string, question: string): void {
+    this.update({ turns: [{ ...emptyTurn(id, question, []), stopReason: "cancelled" }] });
+  }
+
   startTurn(id: string, question: string, scope: readonly string[]): void {
     this.answerTokens = 0;
     this.update({ turns: [...this.current.turns, emptyTurn(id, question, scope)] });
@@ -155,10 +160,19 @@ export class AskModel {
     this.setActivity(undefined);
   }
 
-  failTurn(error: Problem | undefined): void {
+  failTurn(error: Problem): void {
     this.setActivity(undefined);
-    if (error === undefined) this.update({ turns: this.current.turns.slice(0, -1) });
-    else this.updateTurn({ error });
+    this.updateTurn({ error });
+  }
+
+  /** Stopped before the pack was there: the question stays, so that it can be asked again. */
+  stopTurn(): void {
+    this.setActivity(undefined);
+    this.updateTurn({ stopReason: "cancelled" });
+  }
+
+  dropTurn(): void {
+    this.update({ turns: this.current.turns.slice(0, -1) });
   }
 
   markChanged(path: string): void {
@@ -185,7 +199,7 @@ export class AskModel {
       sight: result.sight,
       stopReason: result.stopReason,
       timings: result.timings,
-      hasTrace: result.files.length > 0,
+      hasTrace: result.files.some(({ share }) => share > 0),
       changed,
     };
   }
@@ -248,8 +262,17 @@ function emptyTurn(id: string, question: string, scope: readonly string[]): AskT
   };
 }
 
-/** The first files by focus, each with the lines of its best block. */
+/**
+ * The first files by focus, each with the lines of its best block. Of a question that was stopped
+ * before the answering model read it, what the scout thought of them.
+ */
 function shownFiles(files: readonly FileRead[]): FileFocus[] {
+  if (!files.some(({ focus }) => focus > 0)) {
+    return files
+      .map(({ path, scoutFocus }) => scoutedFile({ path, scoutFocus: scoutFocus ?? 0 }))
+      .sort((a, b) => b.focus - a.focus)
+      .filter(worthShowing);
+  }
   return files
     .map((file) => {
       const best = file.blocks.reduce<FileRead["blocks"][number] | undefined>(

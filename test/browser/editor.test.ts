@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeVsix } from "../../scripts/package.mjs";
 import { ensureHarness } from "../../scripts/vscodeHarness.mjs";
 import { violations } from "./chromium.js";
+import { engineLines, FAKES_ENV, setFakes } from "./fakeSettings.js";
 import {
   ask,
   command,
@@ -27,6 +28,9 @@ const THEMES = [
   { name: "high contrast", label: "Dark High Contrast", kind: "vscode-high-contrast" },
 ] as const;
 const QUESTION = "Where is open_session defined?";
+const CANCELLED = "Where is cancel_order defined?";
+/** A file's row without its lines. */
+const pathOnly = (text: string): string => text.replace(/:.*$/s, "").trim();
 
 describe.skipIf(found.harness === undefined)(`the extension in VS Code ${found.skip ?? ""}`, () => {
   let bench: Workbench;
@@ -36,12 +40,26 @@ describe.skipIf(found.harness === undefined)(`the extension in VS Code ${found.s
     if (harness === undefined) return;
     const out = path.join(root, "build/fakes.vsix");
     makeVsix({ out, extension: "build/test-extension/extensionWithFakes.cjs" });
-    bench = await openWorkbench(harness, { port: 8241, vsix: out, workspace: tinyWorkspace() });
+    setFakes({});
+    const options = { vsix: out, workspace: tinyWorkspace(), env: FAKES_ENV };
+    bench = await openWorkbench(harness, { port: 8241, ...options });
     view = await openAskView(bench.page);
   });
   afterAll(async () => {
     await bench.stop();
   });
+
+  /** Another engine with other manners, and an empty conversation. */
+  async function restartEngine(settings: Parameters<typeof setFakes>[0]): Promise<void> {
+    setFakes(settings);
+    const starts = (): number => engineLines().filter(({ name }) => name === "hello").length;
+    const before = starts();
+    await command(bench.page, "Blocksight: Restart the Engine");
+    await expect.poll(starts, { timeout: 20_000 }).toBeGreaterThan(before);
+    await view.waitForSelector(".phase-ready");
+    await command(bench.page, "Blocksight: New Conversation");
+    await view.waitForSelector(".welcome");
+  }
 
   it("shows the pack before anything is read", async () => {
     expect(await view.locator(".pack-title").innerText()).toMatch(/^6 files/);
@@ -116,18 +134,50 @@ describe.skipIf(found.harness === undefined)(`the extension in VS Code ${found.s
     await page.waitForSelector('.tab[aria-label*=".py"], .tab[aria-label*=".md"]');
   });
 
-  it("stops while it reads, and can be asked again", async () => {
-    await view.getByRole("textbox").fill("Where is cancel_order defined?");
-    await bench.page.waitForTimeout(200);
-    await command(bench.page, "Blocksight: New Conversation");
-    await ask(view, "Where is cancel_order defined?");
-    // At once: a click waits for the button to stand still, and this answer takes half a second.
+  it("stops the engine while the coder reads, keeps what was found, and asks again", async () => {
+    await restartEngine({ segmentDelayMs: 250 });
+    await ask(view, CANCELLED);
+    await view.locator(".reading-title", { hasText: "The coder reads" }).waitFor();
+    const found = await view.locator(".file-read .file-name").allInnerTexts();
+    expect(found[0]).toContain("shop/checkout.py");
+    await view.getByRole("button", { name: "Stop" }).click();
+    await view.waitForSelector(".sight", { timeout: 5000 });
+    expect(await view.locator(".sight").innerText()).toContain("Stopped.");
+    expect(await view.getByRole("button", { name: "Stop" }).count()).toBe(0);
+    const names = await view.locator(".file-read .file-name").allInnerTexts();
+    expect(names.map(pathOnly)).toEqual(found.map(pathOnly));
+
+    const lines = engineLines();
+    const read = lines.findLast(({ name, t }) => name === "read" && t === "start");
+    const ofRead = lines.filter(({ id }) => id === read?.id);
+    expect(ofRead.map(({ t }) => t)).toEqual(["start", "cancel", "end"]);
+    expect(ofRead[2]).toMatchObject({ cancelled: true });
+    expect(ofRead[2]?.readSegments).toBeLessThan(read?.segments ?? 0);
+    await bench.page.waitForTimeout(1000);
+    // No answer was asked for, and nothing is read on in the background.
+    expect(engineLines()).toHaveLength(lines.length);
+
+    await view.getByText("Ask Again", { exact: true }).click();
+    await view.waitForSelector(".answer .link.citation", { timeout: 60_000 });
+    await view.getByText("Show Evidence", { exact: true }).waitFor();
+    expect(await view.locator(".turn").count()).toBe(1);
+  });
+
+  it("keeps a question that is stopped at once, also in the list of those asked before", async () => {
+    await restartEngine({ segmentDelayMs: 250 });
+    await ask(view, CANCELLED);
     await view.getByRole("button", { name: "Stop" }).dispatchEvent("click");
-    await expect
-      .poll(() => view.getByRole("button", { name: "Stop" }).count(), { timeout: 10_000 })
-      .toBe(0);
+    await view.getByText("Ask Again", { exact: true }).waitFor();
+    await command(bench.page, "Blocksight: New Conversation");
+    const first = view.locator(".history-item").first();
+    await first.waitFor();
+    expect(await first.innerText()).toContain("stopped");
+    await first.getByText(CANCELLED).click();
+    await view.getByText("Ask Again", { exact: true }).waitFor();
+    expect(await view.locator(".question").innerText()).toBe(CANCELLED);
+    await restartEngine({});
     await ask(view, QUESTION);
-    await view.waitForSelector(".turn:last-child .sight", { timeout: 60_000 });
+    await view.getByText("Show Evidence", { exact: true }).waitFor({ timeout: 60_000 });
   });
 
   it("says that a file changed since it was read", async () => {

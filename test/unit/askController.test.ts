@@ -17,6 +17,7 @@ function makeController({
 }: Options = {}) {
   const states: AskState[] = [];
   const answered: Asked[] = [];
+  const stopped: string[] = [];
   const connected: FakeParts[] = [];
   const model = new AskModel((state) => states.push(state));
   const onBug = vi.fn();
@@ -51,12 +52,16 @@ function makeController({
         answered.push(asked);
         return Promise.resolve();
       },
+      onStopped: (_id, question) => {
+        stopped.push(question);
+        return Promise.resolve();
+      },
       onBug,
       saveLeftOut: () => undefined,
     },
     [],
   );
-  return { controller, model, states, answered, connected, onBug };
+  return { controller, model, states, answered, stopped, connected, onBug };
 }
 
 const QUESTION = "Where is open_session defined?";
@@ -131,17 +136,80 @@ describe("a question in the ask view", () => {
     ]);
   });
 
-  it("stops while reading and keeps what is on screen", async () => {
-    const { controller, model } = makeController({
-      parts: () => fakeParts({ rates: SLOW_CODER, segmentDelayMs: 5000 }),
+  it("stops while the coder reads, and keeps what the scout found", async () => {
+    const { controller, model, answered } = makeController({
+      parts: () => fakeParts({ rates: SLOW_CODER, segmentDelayMs: 30 }),
     });
     const asking = controller.ask(QUESTION);
-    await vi.waitFor(() => expect(model.state.turns).toHaveLength(1));
-    setTimeout(() => controller.stop(), 30);
+    await vi.waitFor(() =>
+      expect(model.state.activity).toMatchObject({ kind: "reading", model: "coder" }),
+    );
+    const shown = model.state.turns[0]?.files;
+    expect(shown?.[0]?.path).toBe("shop/checkout.py");
+    controller.stop();
     await asking;
-    expect(model.state.turns[0]?.stopReason ?? "cancelled").toBe("cancelled");
+    const [turn] = model.state.turns;
+    expect(turn).toMatchObject({ stopReason: "cancelled", answer: "", hasTrace: false });
+    expect(turn?.files).toEqual(shown);
+    expect(turn?.sight?.segments).toBeLessThan(turn?.sight?.ofSegments ?? 0);
+    expect(answered.map(({ trace }) => trace.stopReason)).toEqual(["cancelled"]);
     expect(model.state.activity).toBeUndefined();
     expect(controller.isBusy).toBe(false);
+  });
+
+  it("reads nothing on in the background after a stop", async () => {
+    const { controller, model, connected } = makeController({
+      settings: { readInBackground: true },
+      parts: () => fakeParts({ rates: SLOW_CODER, segmentDelayMs: 30 }),
+    });
+    const asking = controller.ask(QUESTION);
+    await vi.waitFor(() => expect(model.state.activity?.kind).toBe("reading"));
+    controller.stop();
+    await asking;
+    const { requests } = connected[0]?.engine ?? expect.fail();
+    expect(requests.filter((name) => name === "read")).toHaveLength(1);
+    expect(requests.at(-1)).toBe("read");
+  });
+
+  it("keeps a question that is stopped while the first pack is made, and asks it again", async () => {
+    let release = (): void => undefined;
+    const { controller, model, stopped, answered, connected } = makeController({
+      parts: () => {
+        const parts = fakeParts({ rates: SLOW_CODER });
+        const { pack } = parts;
+        const isFree = new Promise<void>((resolve) => (release = resolve));
+        return { ...parts, pack: (request) => isFree.then(() => pack(request)) };
+      },
+    });
+    const preparing = controller.prepare();
+    await vi.waitFor(() => expect(connected).toHaveLength(1));
+    const asking = controller.ask(QUESTION);
+    controller.stop();
+    release();
+    await Promise.all([preparing, asking]);
+    const [turn] = model.state.turns;
+    expect(turn).toMatchObject({ question: QUESTION, stopReason: "cancelled", files: [] });
+    expect(turn?.error).toBeUndefined();
+    expect(stopped).toEqual([QUESTION]);
+    expect(connected[0]?.engine.requests).not.toContain("ask");
+    await controller.askAgain(turn?.id ?? "");
+    expect(model.state.turns.map(({ stopReason }) => stopReason)).toEqual(["eos"]);
+    expect(answered).toHaveLength(1);
+  });
+
+  it("says nothing of a turn without an answer to the model", async () => {
+    const { controller, model, connected } = makeController({
+      parts: () => fakeParts({ rates: SLOW_CODER, segmentDelayMs: 30 }),
+    });
+    const asking = controller.ask("Where is restock defined?");
+    await vi.waitFor(() => expect(model.state.activity?.kind).toBe("reading"));
+    controller.stop();
+    await asking;
+    const request = vi.spyOn(connected[0]?.engine ?? expect.fail(), "request");
+    await controller.ask(QUESTION);
+    const turns = [{ role: "user", text: QUESTION }];
+    expect(request.mock.calls.at(-1)?.slice(0, 2)).toMatchObject(["ask", { turns }]);
+    expect(model.state.turns).toHaveLength(2);
   });
 
   it("offers to ask again when the engine dies, and then answers", async () => {

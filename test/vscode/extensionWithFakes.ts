@@ -1,11 +1,11 @@
 /** The extension over the fake engine: for tests of the surface and for work on the views. */
-import * as vscode from "vscode";
+import type * as vscode from "vscode";
 import { activateBlocksight, type BlocksightApi } from "../../src/views/activate.js";
-import { fakeConnectTo } from "../fakes/fakeConnect.js";
+import { fakeWorkspace } from "./fakeWorkspace.js";
 
 export function activate(context: vscode.ExtensionContext): BlocksightApi {
-  return activateBlocksight(context, (_context, selection) => {
-    const roots = (vscode.workspace.workspaceFolders ?? []).map(({ uri }) => uri.fsPath);
-    return Promise.resolve(fakeConnectTo(roots, selection));
-  });
+  const workerPath = context.asAbsolutePath("dist/symbolWorker.cjs");
+  return activateBlocksight(context, (_context, selection) =>
+    Promise.resolve(fakeWorkspace(workerPath, selection)),
+  );
 }

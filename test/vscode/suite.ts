@@ -13,7 +13,7 @@ import { answerInChat } from "../../src/views/answerInChat.js";
 import { AskController, type AskHost } from "../../src/views/askController.js";
 import { AskModel } from "../../src/views/askModel.js";
 import { resolvePath } from "../../src/workspace/resolvePath.js";
-import { fakeConnectTo } from "../fakes/fakeConnect.js";
+import { fakeWorkspace } from "./fakeWorkspace.js";
 import manifest from "../../package.json" with { type: "json" };
 
 const tests: Readonly<Record<string, () => Promise<void>>> = {
@@ -56,9 +56,9 @@ const tests: Readonly<Record<string, () => Promise<void>>> = {
   "the chat participant streams text, references its citations and offers the evidence":
     async () => {
       const model = new AskModel(() => undefined);
-      const roots = (vscode.workspace.workspaceFolders ?? []).map(({ uri }) => uri.fsPath);
+      const workerPath = path.join(extension().extensionPath, "dist/symbolWorker.cjs");
       const host: AskHost = {
-        connect: (selection) => Promise.resolve(fakeConnectTo(roots, selection)),
+        connect: (selection) => Promise.resolve(fakeWorkspace(workerPath, selection)),
         settings: () => ({
           read: { t: "auto" },
           maxTokens: 60,
@@ -69,6 +69,7 @@ const tests: Readonly<Record<string, () => Promise<void>>> = {
         newId: () => "chat",
         onTraced: () => undefined,
         onAnswered: () => Promise.resolve(),
+        onStopped: () => Promise.resolve(),
         onBug: (error) => assert.fail(String(error)),
         saveLeftOut: () => undefined,
       };
@@ -162,10 +163,14 @@ function tabs(): readonly vscode.Tab[] {
   return vscode.window.tabGroups.all.flatMap((group) => group.tabs);
 }
 
+function extension(): vscode.Extension<BlocksightApi> {
+  const found = vscode.extensions.getExtension<BlocksightApi>("blocksight.blocksight");
+  assert.ok(found, "the extension is installed");
+  return found;
+}
+
 async function api(): Promise<BlocksightApi> {
-  const extension = vscode.extensions.getExtension<BlocksightApi>("blocksight.blocksight");
-  assert.ok(extension, "the extension is installed");
-  return extension.activate();
+  return extension().activate();
 }
 
 export async function run(): Promise<void> {

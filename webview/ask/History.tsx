@@ -15,7 +15,7 @@ export function History(props: {
     <section class="history">
       <h2>{t("Asked before")}</h2>
       <ul class="plain">
-        {props.items.map(({ id, question, askedAt }) => (
+        {props.items.map(({ id, question, askedAt, stopped }) => (
           <li key={id} class="history-item">
             <TextLink
               onPress={() => void props.channel.request("showHistory", { id })}
@@ -23,6 +23,7 @@ export function History(props: {
             >
               {safeText(question)}
             </TextLink>
+            {stopped === true ? <span class="note">{t("stopped")}</span> : null}
             <button
               type="button"
               class="chip-remove"

@@ -45,15 +45,27 @@ export function Turn(props: {
       {isDone ? <SightLine turn={turn} channel={channel} activity={activity} /> : null}
       {isDone ? (
         <div class="actions turn-actions">
+          {turn.stopReason === "cancelled" ? (
+            <Button
+              kind={turn.hasTrace ? "secondary" : "primary"}
+              onPress={() => void channel.request("askAgain", { id })}
+            >
+              {t("Ask Again")}
+            </Button>
+          ) : null}
           {turn.hasTrace ? (
             <Button kind="primary" onPress={() => void channel.request("showEvidence", { id })}>
               {t("Show Evidence")}
             </Button>
           ) : null}
-          <Button onPress={() => void channel.request("copy", { id })}>{t("Copy")}</Button>
-          <Button onPress={() => void channel.request("exportAnswer", { id })}>
-            {t("Export…")}
-          </Button>
+          {turn.answer === "" ? null : (
+            <>
+              <Button onPress={() => void channel.request("copy", { id })}>{t("Copy")}</Button>
+              <Button onPress={() => void channel.request("exportAnswer", { id })}>
+                {t("Export…")}
+              </Button>
+            </>
+          )}
         </div>
       ) : null}
     </article>
@@ -113,7 +125,13 @@ function SightLine(props: {
 }): JSX.Element | null {
   const { turn, channel, activity } = props;
   const { sight, timings } = turn;
-  if (sight === undefined) return null;
+  if (sight === undefined) {
+    return (
+      <p class="sight">
+        <em>{t("Stopped before anything was read.")}</em>
+      </p>
+    );
+  }
   const isAll = sight.segments >= sight.ofSegments;
   return (
     <section class="sight">
