@@ -79,6 +79,9 @@ export class EngineConnection {
       let grace: NodeJS.Timeout | undefined;
       const cancel = (): void => {
         this.post({ t: "cancel", id });
+        killLater();
+      };
+      const killLater = (): void => {
         if (!endsWithResult(name)) return;
         grace = setTimeout(() => this.child.kill(), this.times.graceMs);
         grace.unref();
@@ -90,9 +93,11 @@ export class EngineConnection {
       const settle = (body: unknown): void => resolve(body as EngineRequests[N][1]);
       this.pending.set(id, { name, options, resolve: settle, reject, release });
       // The members of ToEngine are made from EngineRequests: name and body belong together.
-      const isSent = this.child.send({ t: "request", id, name, body } as ToEngine);
+      const isCancelled = signal?.aborted === true;
+      const early = isCancelled ? { isCancelled } : {};
+      const isSent = this.child.send({ t: "request", id, name, body, ...early } as ToEngine);
       if (!isSent) this.settle(id, (p) => p.reject(engineKilled("its channel is closed")));
-      if (signal?.aborted === true) cancel();
+      if (isCancelled) killLater();
       signal?.addEventListener("abort", cancel);
     });
   }

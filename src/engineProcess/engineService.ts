@@ -61,6 +61,8 @@ export class EngineService {
         return;
       case "request":
         void this.answer(message);
+        // Its model's slot holds the request by now, and its work begins after this turn.
+        if (message.isCancelled) this.handle({ t: "cancel", id: message.id });
         return;
       default:
         assertNever(message);

@@ -165,6 +165,8 @@ export type ToEngine =
         readonly id: number;
         readonly name: N;
         readonly body: EngineRequests[N][0];
+        /** Cancelled before it was asked: a message of its own could come after the answer. */
+        readonly isCancelled?: true;
       };
     }[EngineRequestName]
   | { readonly t: "cancel"; readonly id: number }
