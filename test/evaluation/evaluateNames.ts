@@ -14,7 +14,7 @@ import { parseAskArguments } from "../../src/cli/askArguments.js";
 import { connectTo } from "../../src/cli/connect.js";
 import type { AskResult } from "../../src/shared/answer.js";
 import type { Pack } from "../../src/shared/pack.js";
-import { nameQuestions } from "./nameQuestions.js";
+import { type NameQuestion, nameQuestions } from "./nameQuestions.js";
 import { silentContext } from "./silentContext.js";
 import { type Measured, type SightMode, rankOf, tally } from "./tally.js";
 
@@ -72,10 +72,11 @@ function measuredBefore(path: string): readonly Measured[] {
   return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Measured);
 }
 
-function measure(result: AskResult, path: string, mode: SightMode): Measured {
+function measure(result: AskResult, { path, lines }: NameQuestion, mode: SightMode): Measured {
   const byScout = result.files
     .map((file) => ({ path: file.path, focus: file.scoutFocus ?? 0 }))
     .sort((a, b) => b.focus - a.focus);
+  const [first] = result.citations;
   return {
     question: result.question,
     path,
@@ -83,6 +84,8 @@ function measure(result: AskResult, path: string, mode: SightMode): Measured {
     answeringRank: rankOf(path, result.files),
     ...(result.scout ? { scoutRank: rankOf(path, byScout) } : {}),
     cited: result.citations.map((citation) => citation.path),
+    ...(first ? { citedLines: { startLine: first.startLine, endLine: first.endLine } } : {}),
+    definition: lines,
     answer: result.answer,
     firstTokenMs: Math.round(result.timings.firstTokenMs),
   };
@@ -117,9 +120,10 @@ async function main(): Promise<void> {
     if (!packed) throw new Error("The first question made no pack.");
     const questions = nameQuestions(await packed, count);
     for (const mode of modes) {
-      for (const { text, path } of questions) {
+      for (const question of questions) {
+        const { text, path } = question;
         if (isDone(text, mode)) continue;
-        const one = measure(await ask(text, mode, maxTokens), path, mode);
+        const one = measure(await ask(text, mode, maxTokens), question, mode);
         done.push(one);
         appendFileSync(out, `${JSON.stringify(one)}\n`);
         process.stderr.write(

@@ -1,5 +1,6 @@
 /** Questions whose right file is known: about names that one file of a pack defines. */
 import type { Pack } from "../../src/shared/pack.js";
+import type { Lines } from "../../src/trace/rankFiles.js";
 
 export interface NameQuestion {
   readonly kind: "where" | "signature";
@@ -7,6 +8,8 @@ export interface NameQuestion {
   readonly name: string;
   /** The one file that defines the name. */
   readonly path: string;
+  /** Where the definition stands in it. */
+  readonly lines: Lines;
 }
 
 /** Too short, or special to the language: such names say nothing of their file. */
@@ -19,13 +22,13 @@ const isDefinition = (kind: string): boolean => /function|method|class/.test(kin
  * fixed seed, so that the same pack gives the same questions and any part of them is a fair one.
  */
 export function nameQuestions(pack: Pack, count: number, seed = 1): readonly NameQuestion[] {
-  const places = new Map<string, { path: string; kind: string; times: number }>();
+  const places = new Map<string, { path: string; kind: string; times: number; lines: Lines }>();
   for (const { file, symbols } of pack.segments) {
     const path = pack.files[file]?.path ?? "";
-    for (const { name, kind } of symbols) {
+    for (const { name, kind, startLine, endLine } of symbols) {
       const known = places.get(name);
       if (known) known.times++;
-      else places.set(name, { path, kind, times: 1 });
+      else places.set(name, { path, kind, times: 1, lines: { startLine, endLine } });
     }
   }
   const names = [...places]
@@ -36,7 +39,7 @@ export function nameQuestions(pack: Pack, count: number, seed = 1): readonly Nam
   const asked: NameQuestion[] = [];
   const taken = new Set<string>();
   const take = (from: typeof names, kind: NameQuestion["kind"], most: number): void => {
-    for (const { name, path } of from) {
+    for (const { name, path, lines } of from) {
       if (asked.length >= most) return;
       if (taken.has(name)) continue;
       taken.add(name);
@@ -44,7 +47,7 @@ export function nameQuestions(pack: Pack, count: number, seed = 1): readonly Nam
         kind === "where"
           ? `Where is \`${name}\` defined?`
           : `What is the signature of \`${name}\`?`;
-      asked.push({ kind, text, name, path });
+      asked.push({ kind, text, name, path, lines });
     }
   };
   take(functions, "signature", Math.floor(count / 2));

@@ -1,5 +1,7 @@
 /** What was measured, question by question, to the table of the evaluation. */
 
+import type { Lines } from "../../src/trace/rankFiles.js";
+
 /** How much of the pack the answering model had in sight. */
 export type SightMode = "8" | "16" | "all";
 
@@ -13,6 +15,10 @@ export interface Measured {
   /** By the scout's focus over the whole pack; undefined where the scout was not asked. */
   readonly scoutRank?: number;
   readonly cited: readonly string[];
+  /** The first citation's lines; undefined where nothing was cited. */
+  readonly citedLines?: Lines;
+  /** Where the definition stands. */
+  readonly definition: Lines;
   readonly answer: string;
   readonly firstTokenMs: number;
 }
@@ -27,6 +33,13 @@ function isCitedRight({ cited, path }: Measured): boolean {
   return cited[0] === path;
 }
 
+/** Its lines are right when the definition begins in them. */
+function areLinesRight(one: Measured): boolean {
+  const { citedLines, definition } = one;
+  if (!citedLines || !isCitedRight(one)) return false;
+  return citedLines.startLine <= definition.startLine && citedLines.endLine >= definition.startLine;
+}
+
 export function tally(model: "coder" | "scout", measured: readonly Measured[]): string {
   const modes = (["8", "16", "all"] as const).filter((mode) =>
     measured.some((one) => one.mode === mode),
@@ -35,18 +48,20 @@ export function tally(model: "coder" | "scout", measured: readonly Measured[]): 
   for (const { question, scoutRank } of measured) {
     if (scoutRank !== undefined) byScout.set(question, scoutRank);
   }
-  const rows = [["", "n", "focus@1", "focus@3", "cites", "citation right"]];
+  const rows = [["", "n", "focus@1", "focus@3", "cites", "citation right", "lines right"]];
   const row = (name: string, ranks: readonly number[], more: readonly string[]): void => {
     rows.push([name, `${ranks.length}`, within(ranks, 1), within(ranks, 3), ...more]);
   };
-  if (byScout.size > 0) row("scout, whole pack", [...byScout.values()], ["", ""]);
+  if (byScout.size > 0) row("scout, whole pack", [...byScout.values()], ["", "", ""]);
   for (const mode of modes) {
     const own = measured.filter((one) => one.mode === mode);
     const cites = own.filter(({ cited }) => cited.length > 0);
     row(
       `${model}, --read ${mode}`,
       own.map(({ answeringRank }) => answeringRank),
-      [percent(cites.length, own.length), percent(own.filter(isCitedRight).length, own.length)],
+      [cites, own.filter(isCitedRight), own.filter(areLinesRight)].map(({ length }) =>
+        percent(length, own.length),
+      ),
     );
   }
   const widths = rows[0]?.map((_, at) => Math.max(...rows.map((cells) => cells[at]?.length ?? 0)));

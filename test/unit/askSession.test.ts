@@ -49,7 +49,9 @@ describe("asking", () => {
     expect(citation?.path).toBe("shop/checkout.py");
     expect(result.answer.slice(citation?.at).startsWith("shop/checkout.py\n")).toBe(true);
     expect(result.answer).not.toContain("file_sep");
-    expect(citation?.startLine).toBeGreaterThan(0);
+    const [looked] = [...(result.files[0]?.blocks ?? [])].sort((a, b) => b.focus - a.focus);
+    expect(looked?.focus).toBeGreaterThan(0);
+    expect([citation?.startLine, citation?.endLine]).toEqual([looked?.startLine, looked?.endLine]);
     expect(
       ofType(events, "text")
         .map(({ text }) => text)

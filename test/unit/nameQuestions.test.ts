@@ -38,23 +38,26 @@ describe("the table of the evaluation", () => {
     answeringRank: 1,
     scoutRank: 1,
     cited: ["a.py"],
+    citedLines: { startLine: 5, endLine: 20 },
+    definition: { startLine: 9, endLine: 40 },
     answer: "",
     firstTokenMs: 1,
     ...more,
   });
 
-  it("counts the right file first, among three, and cited", () => {
+  it("counts the right file first, among three, cited, and cited where the definition begins", () => {
     const text = tally("coder", [
       one({}),
       one({ question: "r", answeringRank: 3, scoutRank: 2, cited: ["b.py", "a.py"] }),
       one({ question: "s", answeringRank: 0, scoutRank: 9, cited: [] }),
       one({ mode: "all", answeringRank: 1 }),
+      one({ mode: "all", question: "t", definition: { startLine: 2, endLine: 40 } }),
     ]);
     expect(text.split("\n").map((line) => line.replace(/ {2,}/g, "|"))).toEqual([
-      "|n|focus@1|focus@3|cites|citation right",
-      "scout, whole pack|3|33 %|67 %",
-      "coder, --read 8|3|33 %|67 %|67 %|33 %",
-      "coder, --read all|1|100 %|100 %|100 %|100 %",
+      "|n|focus@1|focus@3|cites|citation right|lines right",
+      "scout, whole pack|4|50 %|75 %",
+      "coder, --read 8|3|33 %|67 %|67 %|33 %|33 %",
+      "coder, --read all|2|100 %|100 %|100 %|100 %|50 %",
     ]);
   });
 
