@@ -18,6 +18,10 @@ export function formFaults({ question, answer, facts, files }: HandQuestion): re
       .map((fact) => fault(`its own answer lacks ${fact.join(" or ")}`)),
     ...facts
       .flat()
+      .filter((word) => /^[\p{L}\p{N}]?$/u.test(word))
+      .map((word) => fault(`any answer holds ${word}`)),
+    ...facts
+      .flat()
       .filter((word) => factsGiven(question, [[word]]) > 0)
       .map((word) => fault(`it says ${word} itself`)),
   ];

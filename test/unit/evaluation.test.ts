@@ -13,7 +13,7 @@ import {
   evaluationTables,
 } from "../evaluation/evaluationRecords.js";
 import { interval, recall, shown } from "../evaluation/figures.js";
-import { SOURCES, readHandQuestions } from "../evaluation/handQuestions.js";
+import { type HandQuestion, SOURCES, readHandQuestions } from "../evaluation/handQuestions.js";
 import { Bm25, rankByBest, terms } from "../evaluation/lexicalRanking.js";
 import { blockPassages, filePassages } from "../evaluation/passages.js";
 import { fetchTree, pinnedCommit, treeFolder } from "../evaluation/repositories.js";
@@ -36,6 +36,14 @@ describe("the hand-written questions", () => {
     }
   });
 
+  it("are 300 or more over eight repositories in four languages", () => {
+    const different = (of: (asked: HandQuestion) => string): number =>
+      new Set(questions.map(of)).size;
+    expect(questions.length).toBeGreaterThanOrEqual(300);
+    expect(different(({ repo }) => repo)).toBeGreaterThanOrEqual(8);
+    expect(different(({ language }) => language)).toBeGreaterThanOrEqual(4);
+  });
+
   const cache = path.join(cacheFolder(process.env), "evaluation");
   const repos = [...new Set(questions.map(({ repo }) => repo))];
   it.for(repos)("hold facts that stand in %s, where `npm run eval` fetched it", (name, context) => {
@@ -53,26 +61,27 @@ describe("a question's faults", () => {
     language: "python",
     question: "What is x?",
     files: [{ path: "a.py", lines: [2, 2] as const }],
-    answer: "It is 7.",
-    facts: [["7"]],
+    answer: "It is 77.",
+    facts: [["77"]],
   };
 
-  it("are words that give the answer away, and facts that the answer lacks", () => {
+  it("are words that give the answer away or that any answer holds, and facts that the answer lacks", () => {
     expect(formFaults(asked)).toEqual([]);
-    expect(formFaults({ ...asked, question: "Is x 7?" })).toEqual(["Is x 7?: it says 7 itself"]);
-    expect(formFaults({ ...asked, facts: [["8", "9"]] })).toEqual([
-      "What is x?: its own answer lacks 8 or 9",
+    expect(formFaults({ ...asked, question: "Is x 77?" })).toEqual(["Is x 77?: it says 77 itself"]);
+    expect(formFaults({ ...asked, facts: [["7"]] })).toEqual(["What is x?: any answer holds 7"]);
+    expect(formFaults({ ...asked, facts: [["88", "99"]] })).toEqual([
+      "What is x?: its own answer lacks 88 or 99",
     ]);
   });
 
   it("are facts that stand in the file, but not in the lines, and lines behind its end", () => {
     const folder = mkdtempSync(path.join(tmpdir(), "questions-"));
     try {
-      writeFileSync(path.join(folder, "a.py"), "y = 6\nx = 7");
+      writeFileSync(path.join(folder, "a.py"), "y = 66\nx = 77");
       const at = (...lines: [number, number]): readonly string[] =>
         checkFacts([{ ...asked, files: [{ path: "a.py", lines }] }], folder);
       expect(at(2, 2)).toEqual([]);
-      expect(at(1, 1)).toEqual(["What is x?: 7 is in none of its lines"]);
+      expect(at(1, 1)).toEqual(["What is x?: 77 is in none of its lines"]);
       expect(at(2, 3)).toEqual(["What is x?: a.py is shorter"]);
     } finally {
       rmSync(folder, { recursive: true });
