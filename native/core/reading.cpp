@@ -60,7 +60,11 @@ class Reading {
   void run() {
     std::optional<Priority::Foreground> first;
     if (!options_.background) first.emplace(model_.engine().priority());
-    if (options_.background) model_.engine().priority().wait_for_foreground(cancel_);
+    std::optional<ThreadPool::Background> last;
+    if (options_.background) {
+      last.emplace();
+      model_.engine().priority().wait_for_foreground(cancel_);
+    }
     prefix_ = model_.prefix_page();
     while (refill()) {
       if (options_.background) model_.engine().priority().wait_for_foreground(cancel_);

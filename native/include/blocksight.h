@@ -116,7 +116,7 @@ bs_status bs_pack_held(bs_pack*, uint8_t* held, bs_error*);
 typedef struct bs_read_options {
   const uint32_t* segments; /* in reading order */
   size_t count;
-  int background;           /* yields to every question between chunks */
+  int background;           /* yields between chunks, on threads of the lowest priority */
   double budget_ms;         /* 0: none */
   size_t at_least;          /* segments that are read whatever the budget */
 } bs_read_options;

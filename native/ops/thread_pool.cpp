@@ -9,6 +9,16 @@
 #include <thread>
 #include <vector>
 
+#if defined(__linux__)
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#elif defined(__APPLE__)
+#include <pthread.h>
+#elif defined(_WIN32)
+#include <windows.h>
+#endif
+
 namespace blocksight {
 
 namespace {
@@ -38,9 +48,36 @@ bool spin(const Test& is_ready) {
   }
 }
 
+thread_local bool is_in_background = false;
+
+// Where the system refuses, the thread works on at the priority that it has.
+void take_lowest_priority() {
+#if defined(__linux__)
+  // Linux's nice value is one thread's own.
+  static_cast<void>(setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), 19));
+#elif defined(__APPLE__)
+  static_cast<void>(pthread_set_qos_class_self_np(QOS_CLASS_BACKGROUND, 0));
+#elif defined(_WIN32)
+  static_cast<void>(SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_LOWEST));
+#endif
+}
+
 }  // namespace
 
-struct ThreadPool::State {
+// The threads of one priority, and the job that they are at.
+struct ThreadPool::Crew {
+  explicit Crew(bool takes_part) : caller_takes_part(takes_part) {}
+
+  ~Crew() {
+    {
+      const std::lock_guard lock(mutex);
+      stopping.store(true);
+    }
+    wake.notify_all();
+    for (std::thread& worker : workers) worker.join();
+  }
+
+  const bool caller_takes_part;
   std::mutex turn;  // held by the caller whose job runs
   std::vector<std::thread> workers;
 
@@ -107,7 +144,7 @@ struct ThreadPool::State {
       const std::lock_guard lock(mutex);
       wake.notify_all();
     }
-    take_pieces();
+    if (caller_takes_part) take_pieces();
     const auto is_done = [this] { return finished.load() == pieces; };
     if (!spin(is_done)) {
       std::unique_lock lock(mutex);
@@ -118,35 +155,51 @@ struct ThreadPool::State {
   }
 };
 
-ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
-  for (int i = 1; i < threads; i++) state_->workers.emplace_back([this] { state_->work(); });
-}
-
-ThreadPool::~ThreadPool() {
-  {
-    const std::lock_guard lock(state_->mutex);
-    state_->stopping.store(true);
+ThreadPool::ThreadPool(int threads)
+    : threads_(std::max(threads, 1)), foreground_(std::make_unique<Crew>(true)) {
+  for (int i = 1; i < threads_; i++) {
+    foreground_->workers.emplace_back([crew = foreground_.get()] { crew->work(); });
   }
-  state_->wake.notify_all();
-  for (std::thread& worker : state_->workers) worker.join();
 }
 
-int ThreadPool::threads() const { return static_cast<int>(state_->workers.size()) + 1; }
+ThreadPool::~ThreadPool() = default;
+
+ThreadPool::Background::Background() : was_(is_in_background) { is_in_background = true; }
+
+ThreadPool::Background::~Background() { is_in_background = was_; }
+
+int ThreadPool::threads() const { return threads_; }
+
+ThreadPool::Crew& ThreadPool::crew_of_caller() {
+  if (!is_in_background) return *foreground_;
+  std::call_once(background_made_, [this] {
+    auto crew = std::make_unique<Crew>(false);
+    for (int i = 0; i < threads_; i++) {
+      crew->workers.emplace_back([at = crew.get()] {
+        take_lowest_priority();
+        at->work();
+      });
+    }
+    background_ = std::move(crew);
+  });
+  return *background_;
+}
 
 void ThreadPool::parallel_for(int64_t count, int64_t grain,
                               const std::function<void(int64_t, int64_t)>& body) {
   if (count <= 0) return;
   // Pieces are counted in 32 bits.
   grain = std::max({grain, int64_t{1}, count / UINT32_MAX + 1});
-  if (state_->workers.empty() || count <= grain) {
+  Crew& crew = crew_of_caller();
+  if (crew.workers.empty() || (count <= grain && crew.caller_takes_part)) {
     for (int64_t begin = 0; begin < count; begin += grain) {
       body(begin, std::min(count, begin + grain));
     }
     return;
   }
-  const std::lock_guard turn(state_->turn);
-  state_->run(body, count, grain);
-  if (state_->failure) std::rethrow_exception(state_->failure);
+  const std::lock_guard turn(crew.turn);
+  crew.run(body, count, grain);
+  if (crew.failure) std::rethrow_exception(crew.failure);
 }
 
 }  // namespace blocksight

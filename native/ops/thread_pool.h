@@ -1,11 +1,17 @@
 // A fixed pool. One job runs at a time; the caller takes part. Threads that wait look again for
 // some microseconds before they sleep, and sleep while nothing is computed. Deterministic kernels
 // split work so that results never depend on the number of threads.
+//
+// Jobs in the background run on threads of their own, as many again, of the lowest priority that
+// the system has: the editor and every question go first, also in the middle of a chunk. Systems
+// let a thread lower its priority and not raise it again, so the caller takes no part there and
+// keeps its own. These threads are made at the first job of this kind.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 
 namespace blocksight {
 
@@ -16,6 +22,18 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
+  // While one lives, jobs of the thread that made it run in the background.
+  class Background {
+   public:
+    Background();
+    ~Background();
+    Background(const Background&) = delete;
+    Background& operator=(const Background&) = delete;
+
+   private:
+    const bool was_;
+  };
+
   int threads() const;
   // Calls body(begin, end) over [0, count) in pieces of at most `grain`; returns when all are done.
   // Callers on several threads take turns. What a piece throws is thrown once all pieces are done,
@@ -24,8 +42,12 @@ class ThreadPool {
                     const std::function<void(int64_t, int64_t)>& body);
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  struct Crew;
+  Crew& crew_of_caller();
+
+  const int threads_;
+  std::unique_ptr<Crew> foreground_, background_;
+  std::once_flag background_made_;
 };
 
 }  // namespace blocksight

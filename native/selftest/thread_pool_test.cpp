@@ -6,6 +6,12 @@
 #include <thread>
 #include <vector>
 
+#if defined(__linux__)
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include "check.h"
 
 namespace blocksight {
@@ -73,6 +79,45 @@ TEST("a thread pool throws what a piece threw, after all pieces, and goes on") {
   pool.parallel_for(8, 1, [&](int64_t, int64_t) { ran++; });
   CHECK_EQ(ran.load(), 58);
 }
+
+TEST("a thread pool finishes a job while one in the background is in the middle of its own") {
+  ThreadPool pool(2);
+  std::atomic<bool> is_begun{false}, may_end{false};
+  std::thread background([&] {
+    const ThreadPool::Background in_background;
+    pool.parallel_for(8, 1, [&](int64_t, int64_t) {
+      is_begun = true;
+      while (!may_end) std::this_thread::yield();
+    });
+  });
+  while (!is_begun) std::this_thread::yield();
+  std::atomic<int> ran{0};
+  pool.parallel_for(8, 1, [&](int64_t, int64_t) { ran++; });  // would wait forever for its turn
+  CHECK_EQ(ran.load(), 8);
+  may_end = true;
+  background.join();
+}
+
+#if defined(__linux__)
+TEST("a thread pool gives work in the background the lowest priority, and no other thread") {
+  const auto nice_value = [] {
+    return getpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)));
+  };
+  const int own = nice_value();
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    std::atomic<int> lowest{0}, others{0};
+    {
+      const ThreadPool::Background in_background;
+      pool.parallel_for(50, 1, [&](int64_t, int64_t) { lowest += nice_value() == 19; });
+    }
+    pool.parallel_for(50, 1, [&](int64_t, int64_t) { others += nice_value() == own; });
+    CHECK_EQ(lowest.load(), 50);
+    CHECK_EQ(others.load(), 50);
+    CHECK_EQ(nice_value(), own);
+  }
+}
+#endif
 
 }  // namespace
 }  // namespace blocksight
