@@ -12,6 +12,8 @@ interface Range {
 
 /** Something with a file name's shape: folders and an extension of one to five letters or digits. */
 const PATH = /(?:[\w@+-][\w.@+-]*\/)*[\w@+-][\w.@+-]*\.[A-Za-z][A-Za-z0-9]{0,4}(?![\w/])/g;
+/** What an address names is not in the repository, and nobody says that it is. */
+const ADDRESS = /[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s<>"'`()[\]]+/g;
 
 export function answerLinks(
   answer: string,
@@ -47,11 +49,17 @@ function citedLinks(answer: string, citations: readonly Citation[]): AnswerLink[
 }
 
 function ownPaths(answer: string, cited: readonly Range[]): Range[] {
-  const found = [...answer.matchAll(PATH)].map((m) => ({
-    start: m.index,
-    end: m.index + m[0].length,
+  const others = [...cited, ...matches(answer, ADDRESS)];
+  return matches(answer, PATH).filter(
+    ({ start, end }) => !others.some((other) => start < other.end && end > other.start),
+  );
+}
+
+function matches(answer: string, pattern: RegExp): Range[] {
+  return [...answer.matchAll(pattern)].map(({ index, 0: text }) => ({
+    start: index,
+    end: index + text.length,
   }));
-  return found.filter(({ start, end }) => !cited.some((c) => start < c.end && end > c.start));
 }
 
 /** The whole path, or the only path of the pack that ends in it. */

@@ -68,6 +68,8 @@ export class AskController {
   private connected: Promise<Connected> | undefined;
   private running: AbortController | undefined;
   private preparing: Promise<void> | undefined;
+  /** Something of the choice of files has changed since the last pack was begun. */
+  private isPackStale = false;
   /** From the click on: a question may have to wait for the first pack before it runs. */
   private asking: AbortController | undefined;
   private background: AbortController | undefined;
@@ -88,17 +90,29 @@ export class AskController {
   }
 
   /** Packs without asking: what the view shows before the first question. */
-  async prepare(): Promise<void> {
-    if (this.isBusy) return;
+  prepare(): Promise<void> {
+    return this.preparing ?? this.packAnew();
+  }
+
+  /** While a pack is made it is begun again; while a question runs this waits for its end. */
+  private packAnew(): Promise<void> {
+    this.isPackStale = true;
+    if (this.preparing !== undefined) this.running?.abort();
+    else if (this.asking === undefined && !this.isBusy) this.preparing = this.packUntilFresh();
+    return this.preparing ?? Promise.resolve();
+  }
+
+  private async packUntilFresh(): Promise<void> {
     this.stopBackground();
-    const preparing = this.exclusively(async (signal) => {
-      this.model.setActivity({ kind: "starting" });
-      const { session } = await this.connection();
-      await session.prepare({ signal, onEvent: (event) => this.onEvent(event) });
-    }).catch((error: unknown) => this.onProblem(error));
-    this.preparing = preparing;
-    await preparing;
-    if (this.preparing === preparing) this.preparing = undefined;
+    while (this.isPackStale) {
+      this.isPackStale = false;
+      await this.exclusively(async (signal) => {
+        this.model.setActivity({ kind: "starting" });
+        const { session } = await this.connection();
+        await session.prepare({ signal, onEvent: (event) => this.onEvent(event) });
+      }).catch((error: unknown) => this.onProblem(error));
+    }
+    this.preparing = undefined;
     this.rest();
   }
 
@@ -111,6 +125,11 @@ export class AskController {
       await this.askAlone(text, asking, stopper);
     } finally {
       this.asking = undefined;
+    }
+    // A file or folder was switched meanwhile: the next question finds it packed.
+    if (this.isPackStale) {
+      void this.packAnew();
+      return;
     }
     const isFailed = this.model.state.turns.at(-1)?.error !== undefined;
     const isWhole = !isFailed && !stopper.signal.aborted;
@@ -239,7 +258,7 @@ export class AskController {
     const others = this.leftOut.filter((entry) => entry !== path && !entry.startsWith(path));
     this.leftOut = included ? others : [...others, path];
     this.host.saveLeftOut(this.leftOut);
-    await this.prepare();
+    await this.packAnew();
   }
 
   listFolder(folder: string): readonly PackEntry[] {
@@ -251,7 +270,7 @@ export class AskController {
     this.stop();
     await this.disconnect();
     this.model.setProblem(undefined);
-    await this.prepare();
+    await this.packAnew();
   }
 
   async dispose(): Promise<void> {

@@ -51,6 +51,7 @@ export class PackTree {
 
   /**
    * Rows of one folder ("" is the top), the heaviest first; folders carry the sum of their files.
+   * A row keeps its place when files below it are switched off: what was left out counts there.
    * Takes as long as the folder has rows and `leftOut` entries, however large the repository is.
    */
   list(folder: string, leftOut: readonly string[]): PackEntry[] {
@@ -80,7 +81,11 @@ export class PackTree {
       // Otherwise gone from disk, or skipped by a rule.
       if (files > 0) entries.push({ path, name, tokens, blocks, files, included: true });
     }
-    return entries.sort((a, b) => b.tokens - a.tokens || a.path.localeCompare(b.path));
+    const whole = ({ path }: PackEntry): number => {
+      const { tokens, goneTokens } = sums.get(path) ?? NOTHING;
+      return tokens + goneTokens;
+    };
+    return entries.sort((a, b) => whole(b) - whole(a) || a.path.localeCompare(b.path));
   }
 
   listSkipped(reason: SkipReason): SkippedEntry[] {

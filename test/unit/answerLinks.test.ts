@@ -44,6 +44,12 @@ describe("the links of an answer", () => {
     const start = answer.indexOf("src/");
     expect(unknownPaths(answer, [], paths)).toEqual([{ start, end: start + 16 }]);
   });
+
+  it("takes no part of an address for a path", () => {
+    const answer = "See (https://example.com/docs/src/app.ts) and http://127.0.0.1:9/leak.png.";
+    expect(answerLinks(answer, [], paths)).toEqual([]);
+    expect(unknownPaths(answer, [], paths)).toEqual([]);
+  });
 });
 
 function link(answer: string, text: string, path: string) {

@@ -263,6 +263,31 @@ describe("a question in the ask view", () => {
     expect(model.state.pack?.files).toBe(5);
   });
 
+  it("packs what is chosen last, however fast the switches follow each other", async () => {
+    const { controller, model } = makeController();
+    const switches: readonly [string, boolean][] = [
+      ["shop/", false],
+      ["docs/", false],
+      ["shop/", true],
+    ];
+    const packed = switches.map(([path, included]) => controller.setIncluded(path, included));
+    await Promise.all(packed);
+    expect(model.state.pack?.files).toBe(4);
+    expect(model.state.activity).toBeUndefined();
+    expect(controller.isBusy).toBe(false);
+  });
+
+  it("packs again after a question during which something was left out", async () => {
+    const { controller, model } = makeController();
+    const asking = controller.ask(QUESTION);
+    await vi.waitFor(() => expect(model.state.pack?.files).toBe(5));
+    await controller.setIncluded("docs/", false);
+    expect(model.state.pack?.files).toBe(5);
+    await asking;
+    await vi.waitFor(() => expect(model.state.pack?.files).toBe(4));
+    expect(model.state.turns[0]?.stopReason).toBe("eos");
+  });
+
   it("says what to do where the pack is over budget", async () => {
     const { controller, model } = makeController({ settings: { budgetTokens: 10 } });
     await controller.ask(QUESTION);

@@ -29,6 +29,21 @@ describe("the pack as a tree", () => {
     expect(after.find(({ name }) => name === "cart.py")).toEqual({ ...before, included: false });
   });
 
+  it("keeps a folder's place when what is in it is switched off", () => {
+    const tree = new PackTree();
+    const files = {
+      "large/one.py": "a = 1\n".repeat(90),
+      "large/two.py": "b = 2\n",
+      "z.py": "c\n",
+    };
+    tree.update(tinyPack(files));
+    const places = (leftOut: readonly string[]) => tree.list("", leftOut).map(({ path }) => path);
+    expect(places([])).toEqual(["large/", "z.py"]);
+    expect(places(["large/one.py"])).toEqual(["large/", "z.py"]);
+    tree.update(tinyPack({ "large/two.py": "b = 2\n", "z.py": "c = 3\n".repeat(20) }));
+    expect(places(["large/one.py"])).toEqual(["large/", "z.py"]);
+  });
+
   it("forgets files that are gone without having been left out", () => {
     const tree = new PackTree();
     tree.update(pack);

@@ -162,11 +162,16 @@ function Folder(props: {
       isCurrent = false;
     };
   }, [channel, folder, version]);
+  /** Shown at once; the numbers follow with the next pack. */
+  const toggle = (path: string, included: boolean): void => {
+    setEntries(entries.map((entry) => (entry.path === path ? { ...entry, included } : entry)));
+    void channel.request("setIncluded", { path, included });
+  };
   const left = entries.length - MOST_ROWS;
   return (
     <ul class="plain pack-tree" aria-label={folder === "" ? t("Packed files") : safeText(folder)}>
       {entries.slice(0, MOST_ROWS).map((entry) => (
-        <Entry key={entry.path} {...{ entry, depth, whole, channel, version }} />
+        <Entry key={entry.path} {...{ entry, depth, whole, channel, version, toggle }} />
       ))}
       {left > 0 ? <li class="note">{t("and {0} more", left)}</li> : null}
     </ul>
@@ -179,8 +184,9 @@ function Entry(props: {
   readonly whole: number;
   readonly channel: AskClient;
   readonly version: string;
+  readonly toggle: (path: string, included: boolean) => void;
 }): JSX.Element {
-  const { entry, depth, whole, channel, version } = props;
+  const { entry, depth, whole, channel, version, toggle } = props;
   const [isOpen, setOpen] = useState(false);
   const isFolder = entry.path.endsWith("/");
   const name = safeText(entry.name);
@@ -209,9 +215,7 @@ function Entry(props: {
           checked={entry.included}
           label={t("Read {0}", name)}
           hideLabel
-          onToggle={(included) =>
-            void channel.request("setIncluded", { path: entry.path, included })
-          }
+          onToggle={(included) => toggle(entry.path, included)}
         />
         {isFolder ? (
           <span class="pack-name" title={safeText(entry.path)}>
