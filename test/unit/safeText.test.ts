@@ -18,6 +18,12 @@ describe("hostile text", () => {
     expect(shortPath("src/a.ts", 24)).toBe("src/a.ts");
   });
 
+  it("keeps the beginning and the end of a name that is too long by itself", () => {
+    const name = "AbstractCustomerRepositoryFactoryBean.java";
+    expect(shortPath(`src/main/${name}`, 24)).toBe("AbstractCustom…Bean.java");
+    expect(shortPath(name, 24)).toHaveLength(24);
+  });
+
   it("cannot leave the attribute that carries the boot data", () => {
     const boot = { view: "ask", locale: `en"><script>`, strings: { "'\"<": "</body>" } } as const;
     const html = pageHtml({ title: "<b>", policy: "default-src 'none'", head: "", boot, tail: "" });

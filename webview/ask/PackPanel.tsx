@@ -192,10 +192,7 @@ function Entry(props: {
   const name = safeText(entry.name);
   return (
     <li>
-      <div
-        class={`pack-row ${entry.included ? "" : "left-out"}`}
-        style={{ paddingInlineStart: `${depth * 12}px` }}
-      >
+      <div class={`pack-row ${entry.included ? "" : "left-out"}`} style={{ "--depth": depth }}>
         {isFolder ? (
           <button
             type="button"
