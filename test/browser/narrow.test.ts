@@ -149,22 +149,15 @@ describe.skipIf(found.harness === undefined)(`a narrow side bar ${found.skip ?? 
       const seen = new Set<string>();
       const unmarked: string[] = [];
       for (let stop = 0; stop < 40; stop++) {
-        const focused = await view.evaluateHandle(() => {
-          interface Focusable {
-            readonly shadowRoot: { readonly activeElement: Focusable | null } | null;
-          }
-          const page = globalThis as unknown as { document: { activeElement: Focusable | null } };
-          return page.document.activeElement;
-        });
-        const element = focused.asElement();
-        const tag = await view.evaluate((it) => {
-          const { outerHTML, tagName } = it as unknown as { outerHTML: string; tagName: string };
-          return tagName === "BODY" ? "" : outerHTML.slice(0, 160);
-        }, focused);
-        if (element === null || tag === "" || seen.has(tag)) break;
+        const focused = await view.$(":focus");
+        if (focused === null) break;
+        const tag = await focused.evaluate((it) =>
+          (it as unknown as { outerHTML: string }).outerHTML.slice(0, 160),
+        );
+        if (seen.has(tag)) break;
         seen.add(tag);
-        await element.scrollIntoViewIfNeeded();
-        const box = await element.boundingBox();
+        await focused.scrollIntoViewIfNeeded();
+        const box = await focused.boundingBox();
         if (box === null || outer === null) throw new Error(`${tag} is not drawn`);
         const clip = {
           x: Math.max(0, box.x - 4),
@@ -174,10 +167,10 @@ describe.skipIf(found.harness === undefined)(`a narrow side bar ${found.skip ?? 
         };
         const withFocus = await page.screenshot({ clip, caret: "hide" });
         if (stop === 3) await picture(`focus-${name}`);
-        await view.evaluate((it) => (it as unknown as { blur(): void }).blur(), focused);
+        await focused.evaluate((it) => (it as unknown as { blur(): void }).blur());
         const without = await page.screenshot({ clip, caret: "hide" });
         if (withFocus.equals(without)) unmarked.push(tag);
-        await view.evaluate((it) => (it as unknown as { focus(): void }).focus(), focused);
+        await focused.focus();
         await page.keyboard.press("Shift+Tab");
       }
       await picture(name);

@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { homedir, tmpdir } from "node:os";
@@ -83,18 +84,42 @@ function enginesBelow(pid: number): number[] {
   });
 }
 
+/** Processor time of a process so far, in seconds. */
+function cpuSeconds(pid: number): number {
+  const [, rest = ""] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ");
+  const fields = rest.split(" ");
+  // utime and stime, in ticks of which Linux has 100 a second.
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** Part of a core that a process uses in a second and a half from now. */
+async function load(pid: number): Promise<number> {
+  const before = cpuSeconds(pid);
+  const start = performance.now();
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  return ((cpuSeconds(pid) - before) * 1000) / (performance.now() - start);
+}
+
 describe.skipIf(skip !== "")(`the VSIX with the real coder ${skip}`, () => {
   let bench: Workbench;
   let view: Frame;
   let vsix = { out: "", bytes: 0 };
+  let workspace = "";
+  /** The one process in which the models run. */
+  const engine = (): number => {
+    const engines = enginesBelow(bench.server.pid);
+    expect(engines).toHaveLength(1);
+    return engines[0] ?? 0;
+  };
   beforeAll(async () => {
     const { harness } = found;
     if (harness === undefined) return;
     vsix = makeVsix({ out: path.join(root, "build/blocksight-linux-x64.vsix") });
+    workspace = smallRepository();
     bench = await openWorkbench(harness, {
       port: 8242,
       vsix: vsix.out,
-      workspace: smallRepository(),
+      workspace,
       settings: { "blocksight.reading.mode": "all", "blocksight.answer.maxTokens": 400 },
       env: { XDG_CACHE_HOME: path.dirname(path.dirname(models)) },
     });
@@ -164,29 +189,51 @@ describe.skipIf(skip !== "")(`the VSIX with the real coder ${skip}`, () => {
 
   it("stops the native loop in the middle of an answer", async () => {
     await ask(view, "Explain every function of this repository at length.");
-    // From the question on: what is stopped before leaves no turn. Nothing waits for the button to
-    // stand still, as a click by position would: a short answer could be over before that.
+    // Nothing waits for the button to stand still, as a click by position would: a short answer could
+    // be over before that.
     await view
       .locator(".turn:last-child .progress-line", { hasText: /Reading the question|Answering/ })
       .waitFor({ timeout: 200_000 });
     await view.getByRole("button", { name: "Stop" }).dispatchEvent("click");
     await view.waitForSelector(".turn:last-child .sight", { timeout: 10_000 });
     expect(await view.locator(".turn:last-child .sight").innerText()).toContain("Stopped.");
+    expect(await load(engine())).toBeLessThan(0.2);
+  }, 300_000);
+
+  it("stops the native loop while the coder reads, and offers to ask again", async () => {
+    const { page } = bench;
+    // Nothing of it can be held from an earlier run.
+    const lines = Array.from(
+      { length: 400 },
+      (_, at) => `export const c${at} = ${Date.now() + at};`,
+    );
+    writeFileSync(path.join(workspace, "src/fresh.ts"), `${lines.join("\n")}\n`);
+    await command(page, "Blocksight: New Conversation");
+    await ask(view, "What is `c7`?");
+    await view
+      .locator(".reading-title", { hasText: "The coder reads" })
+      .waitFor({ timeout: 200_000 });
+    expect(await load(engine())).toBeGreaterThan(0.5);
+    await view.getByRole("button", { name: "Stop" }).dispatchEvent("click");
+    await view.waitForSelector(".turn:last-child .sight", { timeout: 10_000 });
+    expect(await view.locator(".turn:last-child .sight").innerText()).toContain("Stopped.");
+    expect(await load(engine())).toBeLessThan(0.2);
+    await view.getByText("Ask Again", { exact: true }).waitFor();
+    rmSync(path.join(workspace, "src/fresh.ts"));
   }, 300_000);
 
   it("comes back after the engine was killed, and answers", async () => {
-    const { page, server } = bench;
+    const { page } = bench;
     await command(page, "Blocksight: New Conversation");
     await ask(view, "What does `escapeHtml` do?");
     await view.waitForSelector(".turn:last-child .answer p", { timeout: 200_000 });
-    const engines = enginesBelow(server.pid);
-    expect(engines).toHaveLength(1);
-    process.kill(engines[0] ?? 0, "SIGKILL");
+    const killed = engine();
+    process.kill(killed, "SIGKILL");
     await view.waitForSelector(".turn .problem", { timeout: 20_000 });
     await view.getByText("Ask Again", { exact: true }).click();
     await view.waitForSelector(".turn .sight", { timeout: 200_000 });
     expect(await view.locator(".turn .problem").count()).toBe(0);
-    expect(enginesBelow(server.pid)).not.toEqual(engines);
+    expect(engine()).not.toBe(killed);
   }, 500_000);
 
   it("looks right in the light theme and in high contrast too", async () => {
