@@ -162,8 +162,9 @@ void attend_task(const Kernels& kernels, const AttendArgs& args, const Task& t) 
 
 void attend(const Kernels& kernels, const AttendArgs& args, ThreadPool& pool) {
   const int64_t of_group = args.heads / args.shape->groups;
+  const int64_t most_pairs = kernels.has_tiles ? kAttendTileRows : kAttendRows;
   // Rows of one timeline that read the same blocks go together; the heads of a row always do.
-  const int64_t most_rows = args.blocks ? 1 : std::max<int64_t>(1, kAttendRows / of_group);
+  const int64_t most_rows = args.blocks ? 1 : std::max<int64_t>(1, most_pairs / of_group);
   std::vector<Task> tasks;
   for (int64_t first = 0; first < args.m;) {
     int64_t rows = 1;
@@ -178,9 +179,9 @@ void attend(const Kernels& kernels, const AttendArgs& args, ThreadPool& pool) {
     for (int64_t i = begin; i < end; i++) {
       Task t = tasks[static_cast<size_t>(i)];
       // Groups of more heads than fit one task are read in turns, so that mass adds up in order.
-      for (int64_t head = 0; head < of_group; head += kAttendRows) {
+      for (int64_t head = 0; head < of_group; head += most_pairs) {
         t.head = head;
-        t.heads = std::min(kAttendRows, of_group - head);
+        t.heads = std::min(most_pairs, of_group - head);
         attend_task(kernels, args, t);
       }
     }

@@ -141,7 +141,9 @@ struct KvBlock {
   const float* value_scale;  // [128], int8 only
 };
 
-inline constexpr int64_t kAttendRows = 32;  // (row, head) pairs that read a block together
+// (row, head) pairs that read a block together, at most: three times twelve in registers, two times
+// sixteen on tiles.
+inline constexpr int64_t kAttendRows = 36, kAttendTileRows = 32;
 
 // The running state of up to kAttendRows (row, head) pairs over their blocks, ascending.
 struct AttendState {
@@ -175,7 +177,7 @@ struct Kernels {
   void (*round_row)(const float* x, int64_t cols, int64_t padded, uint16_t* out,
                     int64_t run_stride);
   void (*split_row)(const float* x, int64_t cols, int64_t padded, const SplitRow&);
-  // Inputs [begin, end) of a panel for the products. begin is a multiple of kGroup, end of 64.
+  // Inputs [begin, end) of a panel for the products. begin and end are multiples of 64.
   // i8: nibble and byte panels only.
   void (*expand_i8)(const Panel&, int64_t begin, int64_t end, uint8_t* out, float* scale);
   void (*expand_f32)(const Panel&, int64_t begin, int64_t end, float* out);

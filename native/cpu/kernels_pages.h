@@ -223,36 +223,87 @@ BS_INLINE void weigh_columns(const KvBlock& block, const AttendState& state, int
   }
 }
 
-// Scores of `rows` rows [128 each] become unsigned weights [128 each] and factors of the fold.
+// Scores of G rows [128 each] become unsigned weights [128 each] and factors of the fold; Full where
+// all see the whole block, else G is 1. Three passes over the scores; a pass ends in a reduction,
+// whose latency the other rows fill.
+template <int G, bool Full>
+BS_INLINE void weigh_group(const KvBlock& block, int sees, const AttendState& state, int64_t row,
+                           float* scores, uint8_t* weights, Fold* folds) {
+  static_assert(Full || G == 1);
+  const int tiles = Full ? kTokenTiles : (sees + kLanes - 1) / kLanes;
+  const auto seen = [&](int t, F32 x, float other) __attribute__((always_inline)) {
+    return Full ? x : first_lanes(sees - t * kLanes, x, f32(other));
+  };
+  F32 top[G], total[G], top_weight[G];
+  float most[G];
+#pragma GCC unroll 4
+  for (int g = 0; g < G; g++) {
+    top[g] = f32(kNever);
+    total[g] = top_weight[g] = f32(0);
+  }
+  for (int t = 0; t < tiles; t++) {
+#pragma GCC unroll 4
+    for (int g = 0; g < G; g++) {
+      top[g] = max(seen(t, load(scores + g * kTokens + t * kLanes), kNever), top[g]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int g = 0; g < G; g++) most[g] = largest(top[g]);
+  for (int t = 0; t < tiles; t++) {
+    // A token's own scale goes into its weight; what is left has one scale a block.
+    const F32 scale = seen(t, load(block.value_scale + t * kLanes), 0);
+#pragma GCC unroll 4
+    for (int g = 0; g < G; g++) {
+      float* const at = scores + g * kTokens + t * kLanes;
+      const F32 p = exp2(seen(t, load(at), kNever) - f32(most[g]));
+      const F32 weight = p * scale;
+      total[g] = total[g] + p;
+      top_weight[g] = max(weight, top_weight[g]);
+      store(at, weight);
+    }
+  }
+  float inverse[G], most_weight[G];
+#pragma GCC unroll 4
+  for (int g = 0; g < G; g++) {
+    most_weight[g] = largest(top_weight[g]);
+    inverse[g] = most_weight[g] > 0 ? 255.0f / most_weight[g] : 0.0f;
+  }
+  for (int t = 0; t < tiles; t++) {
+#pragma GCC unroll 4
+    for (int g = 0; g < G; g++) {
+      const int at = g * kTokens + t * kLanes;
+      store_bytes(weights + at, to_i32(load(scores + at) * f32(inverse[g])));
+    }
+  }
+  if (!Full) memset(weights + tiles * kLanes, 0, static_cast<size_t>(kTokenTiles - tiles) * kLanes);
+#pragma GCC unroll 4
+  for (int g = 0; g < G; g++) {
+    folds[g] = fold(state, row + g, most[g], sum(total[g]));
+    folds[g].block *= most_weight[g] / 255.0f;
+  }
+}
+
+// The same for `rows` rows that see from nothing to all of the block.
 BS_INLINE void weigh_tokens(const KvBlock& block, const int* visible, const AttendState& state,
                             int64_t row, int rows, float* scores, uint8_t* weights, Fold* folds) {
-  for (int r = 0; r < rows; r++, scores += kTokens, weights += kTokens) {
-    const int sees = visible[row + r];
-    if (!sees) {
-      memset(weights, 0, kTokens);
-      folds[r] = {1, -1};
+  constexpr int kTogether = 3;
+  const int* const sees = visible + row;
+  for (int r = 0; r < rows;) {
+    float* const of_scores = scores + r * kTokens;
+    uint8_t* const to = weights + r * kTokens;
+    if (r + kTogether <= rows && sees[r] == kTokens && sees[r + 1] == kTokens &&
+        sees[r + 2] == kTokens) {
+      weigh_group<kTogether, true>(block, kTokens, state, row + r, of_scores, to, folds + r);
+      r += kTogether;
       continue;
     }
-    float block_largest, block_sum;
-    soften(scores, sees, &block_largest, &block_sum);
-    // A token's own scale goes into its weight; what is left has one scale a block.
-    const int tiles = (sees + kLanes - 1) / kLanes;
-    F32 top = f32(0);
-    for (int t = 0; t < tiles; t++) {
-      const F32 scale =
-          first_lanes(sees - t * kLanes, load(block.value_scale + t * kLanes), f32(0));
-      const F32 w = load(scores + t * kLanes) * scale;
-      store(scores + t * kLanes, w);
-      top = max(w, top);
+    if (sees[r]) {
+      weigh_group<1, false>(block, sees[r], state, row + r, of_scores, to, folds + r);
+    } else {
+      memset(to, 0, kTokens);
+      folds[r] = {1, -1};
     }
-    const float most_weight = largest(top);
-    const F32 inverse = f32(most_weight > 0 ? 255.0f / most_weight : 0.0f);
-    for (int t = 0; t < tiles; t++) {
-      store_bytes(weights + t * kLanes, to_i32(load(scores + t * kLanes) * inverse));
-    }
-    memset(weights + tiles * kLanes, 0, static_cast<size_t>(kTokenTiles - tiles) * kLanes);
-    folds[r] = fold(state, row + r, block_largest, block_sum);
-    folds[r].block *= most_weight / 255.0f;
+    r++;
   }
 }
 
@@ -271,12 +322,18 @@ void attend_rows_i8(const KvBlock& block, const int* visible, const AttendState&
                  });
   weigh_tokens(block, visible, state, row, R, scores[0], weights[0], folds);
   const int64_t steps = (most + 3) / 4;
-  int64_t column = 0;
-  for (; column + kPanelTile * kLanes <= state.width; column += kPanelTile * kLanes) {
-    weigh_columns<R, kPanelTile>(block, state, row, weights[0], steps, folds, column);
-  }
-  for (; column < state.width; column += kLanes) {
-    weigh_columns<R, 1>(block, state, row, weights[0], steps, folds, column);
+  // GCC 12 keeps twelve sums in registers here, and spills most of twenty-four.
+  constexpr int kRows = R > 6 ? R / 2 : R;
+  for (int first = 0; first < R; first += kRows) {
+    int64_t column = 0;
+    for (; column + kPanelTile * kLanes <= state.width; column += kPanelTile * kLanes) {
+      weigh_columns<kRows, kPanelTile>(block, state, row + first, weights[first], steps,
+                                       folds + first, column);
+    }
+    for (; column < state.width; column += kLanes) {
+      weigh_columns<kRows, 1>(block, state, row + first, weights[first], steps, folds + first,
+                              column);
+    }
   }
 }
 

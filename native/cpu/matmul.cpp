@@ -15,9 +15,9 @@ namespace {
 // in the second-level cache beside it.
 constexpr int64_t kRowChunk = 480;
 static_assert(kRowChunk % kRunRows == 0 && kRowChunk % kRowsReadable == 0);
-// Inputs expanded at a time: two panels of bytes with their scales take 20 KiB, and stay in the
-// first-level cache while rows pass.
-constexpr int64_t kDepth = 512, kFloatDepth = 512;
+// Inputs expanded at a time: two panels of bytes with their scales take 22 KiB, and stay in the
+// first-level cache while rows pass. The scout's width is one such run.
+constexpr int64_t kDepth = 576, kFloatDepth = 512;
 // For tiles, which read as fast as the first-level cache gives: two panels of bf16 in 40 KiB.
 constexpr int64_t kTileDepth = 640;
 constexpr int64_t kTilePanels = kTileCols / kPanel;
