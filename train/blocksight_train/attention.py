@@ -11,7 +11,8 @@ from torch import Tensor
 from .layout import BLOCK, FREE_BLOCKS
 
 NEG = float("-inf")
-# Which of PyTorch's attention kernels may be used on a GPU, from the fastest choice to the plainest one.
+# Which of PyTorch's attention kernels may be used on a GPU, from the fastest choice to the plainest one. cuDNN's backward pass gave NaN
+# for the coder's rows under a mask (PyTorch 2.11, H200, found by anomaly detection), so `tune` starts without it.
 KERNELS: dict[str, tuple[str, ...]] = {"any": ("cudnn", "mem_efficient", "flash"), "no-cudnn": ("mem_efficient", "flash"), "math": ()}
 _flash_works: bool | None = None
 
@@ -57,8 +58,8 @@ def flash_works(device: torch.device, heads: int, groups: int, width: int) -> bo
 def segment_attention(q: Tensor, k: Tensor, v: Tensor, starts: Tensor, longest: int) -> Tensor:
     """Causal attention of sequences that lie one behind the other. q [T, H, E], k and v [T, G, E], starts int32 [n + 1].
 
-    Steps with gradient use the plain version: the one run that trained the coder through the kernel met NaN after a step, and the
-    reason was not found (README.md).
+    Steps with gradient use the plain version: the kernel gave the same losses and finite gradients there, but the gradients were not
+    compared.
     """
     use = q.is_cuda and not torch.is_grad_enabled() and flash_works(q.device, q.shape[1], k.shape[1], q.shape[2])
     return (_flash if use else _padded)(q, k, v, starts, longest)

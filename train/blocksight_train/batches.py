@@ -131,6 +131,7 @@ class Sampler:
         self.dataset, self.weights, self.rng = dataset, weights, rng
         self.questions = dataset.of_pack()
         self.usable = [p for p, qs in enumerate(self.questions) if len(qs) >= least_questions and len(dataset.packs[p]) >= 6]
+        self.pack_weights = [sum(weights.get(e.type, 1.0) for e in self.questions[p]) ** 0.5 for p in self.usable]
         self.waiting: dict[int, list[Example]] = {}
 
     def _order(self, pack: int) -> list[Example]:
@@ -144,7 +145,7 @@ class Sampler:
 
     def draw(self, segments: int, questions: int = MOST_QUESTIONS) -> tuple[list[int], list[Example]]:
         """-> segments of a pack, in random order, and questions about them."""
-        pack = self.rng.choices(self.usable, [len(self.questions[p]) ** 0.5 for p in self.usable])[0]
+        pack = self.rng.choices(self.usable, self.pack_weights)[0]
         every = self.dataset.packs[pack]
         at = {s: i for i, s in enumerate(every)}
         segments = min(segments, len(every))

@@ -66,8 +66,8 @@ class Evaluation:
                 torch.cuda.synchronize()
             yield self.dataset.names[number], segments, pack, examples, time.time() - started
 
-    def question_heads(self) -> tuple[list[tuple[int, int]], list]:
-        """Greedy choice of the (layer, group) pairs whose mean focus ranks gold files best -> heads, and the score after each."""
+    def question_heads(self, known: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], list, float]:
+        """Greedy choice of the (layer, group) pairs whose mean focus ranks gold files best -> heads, the score after each, that of the known ones."""
         spec = self.model.spec
         shares, golds = [], []
         for _, segments, pack, examples, _ in self.packs({"where", "doc", "commit", "sentence", "what", "error", "callers"}):
@@ -82,7 +82,8 @@ class Evaluation:
                 for c, e in enumerate(part):
                     shares.append(best[:, :, c].flatten(0, 1).cpu())
                     golds.append([files.index(self.dataset.paths[g]) for g in e.gold])
-        return choose_heads(shares, golds, spec.groups)
+        total = [sum(s[layer * spec.groups + group] for layer, group in known) for s in shares]
+        return *choose_heads(shares, golds, spec.groups), round(worth(total, golds), 4)
 
     def records(self, heads: list[tuple[int, int]], weight: float) -> Iterator[dict]:
         for name, segments, pack, examples, seconds in self.packs():
@@ -129,23 +130,24 @@ class Evaluation:
             }  # fmt: skip
 
 
+def worth(total: list[torch.Tensor], golds: list[list[int]]) -> float:
+    """The mean over questions of recall at 1, 3 and 5 files; `total`: every question's share of the files."""
+    score = 0.0
+    for t, gold in zip(total, golds):
+        order = t.argsort(descending=True).tolist()[:5]
+        wanted = set(gold)
+        score += sum(len(wanted & set(order[:k])) / len(wanted) for k in (1, 3, 5)) / 3
+    return score / max(1, len(total))
+
+
 def choose_heads(shares: list[torch.Tensor], golds: list[list[int]], groups: int) -> tuple[list[tuple[int, int]], list]:
-    """shares: per question [heads, files]. A head's worth is the mean over questions of recall at 1, 3 and 5 of the mean share."""
-
-    def worth(total: list[torch.Tensor]) -> float:
-        score = 0.0
-        for t, gold in zip(total, golds):
-            order = t.argsort(descending=True).tolist()[:5]
-            wanted = set(gold)
-            score += sum(len(wanted & set(order[:k])) / len(wanted) for k in (1, 3, 5)) / 3
-        return score / max(1, len(total))
-
-    singles = sorted(range(len(shares[0])), key=lambda h: -worth([s[h] for s in shares]))[:16]
+    """shares: per question [heads, files]."""
+    singles = sorted(range(len(shares[0])), key=lambda h: -worth([s[h] for s in shares], golds))[:16]
     chosen: list[int] = []
     steps, best = [], -1.0
     total = [torch.zeros_like(s[0]) for s in shares]
     while len(chosen) < MOST_HEADS:
-        tried = [(worth([t + s[h] for t, s in zip(total, shares)]), h) for h in singles if h not in chosen]
+        tried = [(worth([t + s[h] for t, s in zip(total, shares)], golds), h) for h in singles if h not in chosen]
         score, h = max(tried)
         if score <= best + 1e-4 and len(chosen) >= 4:
             break
@@ -178,9 +180,10 @@ def main(args: argparse.Namespace) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     extra: dict[str, object] = {"heads": heads}
     if args.choose_heads:
-        heads, steps = make(args.choose_heads).question_heads()
-        print("question heads", json.dumps(steps), flush=True)
-        extra = {"heads": heads, "headScores": steps}
+        known = heads
+        heads, steps, score = make(args.choose_heads).question_heads(known)
+        print("question heads", json.dumps(steps), "the adapter's own", known, score, flush=True)
+        extra = {"heads": heads, "headScores": steps, "ownScore": score}
         out.with_suffix(".heads.json").write_text(json.dumps(heads))
     evaluation = make(args.data)
     if args.coverage:

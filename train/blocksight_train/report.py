@@ -8,7 +8,7 @@ import random
 import re
 from pathlib import Path
 
-from .data.definitions import family
+from .data.family import family
 from .pointer import Candidate, chosen
 
 ABSENT = re.compile(r"not defined in this repository|is not in this repository|no .{1,60} in this repository", re.I)

@@ -5,7 +5,8 @@ A plan is a list of STAGE:MINUTES, for example `dense:6,index:1.5,joint:2`.
   index   the index alone, backbone frozen, full attention on both sides (the paper's warm-up)
   joint   LoRA and index, rows read the 16 blocks that the index chooses; KL over the chosen blocks
   refresh the index alone over the chosen blocks
-Checkpoints hold LoRA, index and optimiser; `--resume` goes on at the stage that was cut off. Curves go to curve.jsonl.
+Checkpoints hold LoRA and index and are written with every line of the curve; `--resume` goes on at the stage that was cut off. Curves
+go to curve.jsonl. Several processes tune together where the environment says so (ranks.py), each on packs of its own.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from .batches import Batch, Dataset, Example, Sampler, make_batch
 from .data.codec import Codec
 from .model import Model
 from .parts import Weights
+from .ranks import Ranks, join_ranks
 from .reading import read
 from .training import Losses, Mode, forward, index_step
 
@@ -110,7 +112,9 @@ class Tuner:
         heads: list[tuple[int, int]],
         out: Path,
         args: argparse.Namespace,
+        ranks: Ranks = Ranks(),  # noqa: B008
     ):
+        self.ranks = ranks
         self.model, self.dataset, self.prefix, self.heads, self.out, self.args = (
             model,
             dataset,
@@ -119,7 +123,8 @@ class Tuner:
             out,
             args,
         )
-        self.rng = random.Random(args.seed)
+        self.rng = random.Random(args.seed + 1000 * ranks.rank)
+        self.shape_rng = random.Random(args.seed)  # the same on all ranks, so that none waits for a longer step of another
         weights = {**WEIGHTS, **json.loads(args.weights)}
         self.sampler = Sampler(dataset, weights, self.rng)
         self.miner = Miner(model, dataset, self.sampler, prefix, heads)
@@ -130,10 +135,10 @@ class Tuner:
     def run(self, stages: list[Stage], first: int = 0) -> None:
         for number, stage in enumerate(stages):
             if number >= first:
-                self._stage(stage)
+                self._stage(stage, number)
                 self._save(number + 1)
 
-    def _stage(self, stage: Stage) -> None:
+    def _stage(self, stage: Stage, number: int) -> None:
         model, mode = self.model, MODES[stage.name]
         groups = self._parameters(stage)
         parameters = [p for group in groups for p in group["params"]]
@@ -144,12 +149,12 @@ class Tuner:
         optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0, fused=model.device.startswith("cuda"))
         peaks = [group["lr"] for group in groups]
         started, step, sums, tokens, skipped = time.time(), 0, {}, 0, 0
-        while (spent := time.time() - started) < stage.seconds:
+        while (spent := self.ranks.agreed(time.time() - started, model.device)) < stage.seconds:
             for group, peak in zip(optimiser.param_groups, peaks):
                 group["lr"] = rate(step, spent / stage.seconds, peak)
             batch = self._batch(stage)
             tokens += len(batch.tokens.ids)
-            losses = self._losses(stage, batch, mode)
+            losses = self._losses(stage, batch, mode, parameters)
             finite = self._finite(parameters) or self._other_kernels(stage, batch, mode, parameters)
             if finite:
                 torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -163,6 +168,7 @@ class Tuner:
                 sums.setdefault(name, []).append(value)
             if step % self.args.every == 0 or step == 3:
                 self._report(stage, step, time.time() - started, tokens, sums)
+                self._save(number)
                 sums = {}
         self._report(stage, step, time.time() - started, tokens, sums)
 
@@ -177,7 +183,7 @@ class Tuner:
             use_kernels(name)
             for p in parameters:
                 p.grad = None
-            losses = self._losses(stage, batch, mode)
+            losses = self._losses(stage, batch, mode, parameters)
             finite = self._finite(parameters)
             self._note({"kernels": name, "finite": finite, "before": self.kernels, "bad": len(bad), "badLast": bad[-1], **losses.figures()})
             if finite:
@@ -196,17 +202,21 @@ class Tuner:
         return [{"params": index, "lr": 3 * peak}]
 
     def _batch(self, stage: Stage):
-        size = self.rng.choice(self.sizes)
-        mined = self.args.long and stage.name in ("dense", "joint") and self.rng.random() < self.args.mined
+        size = self.shape_rng.choice(self.sizes)
+        mined = self.args.long and stage.name in ("dense", "joint") and self.shape_rng.random() < self.args.mined
         if mined:
             segments, asked = self.miner.draw(self.args.long, size, self.args.questions)
         else:
             segments, asked = self.sampler.draw(size, self.args.questions)
         return make_batch(self.dataset, self.prefix, segments, asked, self.rng, self.model.device)
 
-    def _losses(self, stage: Stage, batch, mode: Mode) -> Losses:
-        if stage.name in ("index", "refresh"):
-            return index_step(self.model, batch, mode)
+    def _losses(self, stage: Stage, batch, mode: Mode, parameters: list[torch.nn.Parameter]) -> Losses:
+        """One step's losses; the gradients, averaged over the ranks, are left in the parameters."""
+        losses = index_step(self.model, batch, mode) if stage.name in ("index", "refresh") else self._whole_step(batch, mode)
+        self.ranks.average(parameters)
+        return losses
+
+    def _whole_step(self, batch: Batch, mode: Mode) -> Losses:
         with_text = self.rng.random() < self.args.text_share
         losses = forward(self.model, batch, mode, self.heads, TEXT_TOKENS if with_text else 0)
         total = losses.answer + self.args.focus_weight * losses.focus + losses.text + (0.5 * losses.index if mode.index else 0)
@@ -228,12 +238,16 @@ class Tuner:
         self._note(line)
 
     def _note(self, line: dict) -> None:
+        if self.ranks.rank:
+            return
         print(json.dumps(line), flush=True)
         with (self.out / "curve.jsonl").open("a") as f:
             f.write(json.dumps(line) + "\n")
 
     def _save(self, stages_done: int) -> None:
         """LoRA and index in bf16: two files of at most 15 MB."""
+        if self.ranks.rank:
+            return
         state = {n: p.detach().to(torch.bfloat16).cpu() for n, p in self.model.named_parameters()}
         lora = {n: t for n, t in state.items() if "lora_" in n}
         index = {n: t for n, t in state.items() if ".index_" in n}
@@ -258,6 +272,8 @@ def load_model(args: argparse.Namespace) -> tuple[Model, dict]:
 
 
 def main(args: argparse.Namespace) -> None:
+    args.device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    ranks = join_ranks(args.device)
     model, metadata = load_model(args)
     codec = Codec.load(args.tokenizer)
     files = tuple(f for f in args.files.split(",") if (Path(args.data) / f).exists())
@@ -272,7 +288,7 @@ def main(args: argparse.Namespace) -> None:
             state = torch.load(out / part, map_location=model.device, weights_only=True)
             model.load_state_dict(state["state"], strict=False)
             first = state["stages"]
-    Tuner(model, dataset, metadata["layout"]["prefix"], heads, out, args).run(stages_of(args.plan), first)
+    Tuner(model, dataset, metadata["layout"]["prefix"], heads, out, args, ranks).run(stages_of(args.plan), first)
 
 
 def base_arguments(parser: argparse.ArgumentParser) -> None:
@@ -307,7 +323,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text-share", type=float, default=0.0, help="share of steps that also predict the segments' own text")
     parser.add_argument("--weights", default="{}", help="JSON: weights of question types over the defaults")
     parser.add_argument(
-        "--kernels", choices=tuple(KERNELS), default="any", help="attention kernels; plainer ones are taken where a gradient is not finite"
+        "--kernels",
+        choices=tuple(KERNELS),
+        default="no-cudnn",
+        help="attention kernels; plainer ones are taken where a gradient is not finite",
     )
     parser.add_argument("--every", type=int, default=25, help="steps between lines of the curve")
     parser.set_defaults(run=main)

@@ -22,7 +22,9 @@ FIELDS = {"repo", "commit", "language", "question", "files", "answer", "facts"}
 @cache
 def lines_of(repo: str, commit: str, path: str) -> list[str]:
     bare = Path(MIRROR) / repo.replace("/", "+") / "repo"
-    return subprocess.run(["git", "-C", str(bare), "show", f"{commit}:{path}"], check=True, capture_output=True, text=True).stdout.split("\n")
+    return subprocess.run(["git", "-C", str(bare), "show", f"{commit}:{path}"], check=True, capture_output=True, text=True).stdout.split(
+        "\n"
+    )
 
 
 def test_every_file_asks_about_one_training_repository_at_the_manifests_commit():

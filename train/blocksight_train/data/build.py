@@ -19,7 +19,8 @@ import numpy as np
 
 from . import git
 from .codec import Codec
-from .definitions import NOT_PLAIN, SOURCE, family
+from .definitions import NOT_PLAIN, SOURCE
+from .family import family
 from .questions import Asker, Question, SourceFile, Tree, commit_questions, read_file
 from .segments import Store
 

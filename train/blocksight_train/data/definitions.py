@@ -79,11 +79,6 @@ def language_of(path: str) -> str | None:
     return EXTENSIONS.get(path.rsplit(".", 1)[-1]) if "." in path else None
 
 
-def family(language: str | None) -> str:
-    """The language as reports name it: TypeScript and JavaScript are one."""
-    return {"javascript": "ts/js", "typescript": "ts/js", "tsx": "ts/js"}.get(language or "", language or "text")
-
-
 @cache
 def _parser(language: str) -> Parser:
     return Parser(Language(GRAMMARS[language]()))
