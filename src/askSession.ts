@@ -6,7 +6,7 @@ import type { AskEvent } from "./ask/askEvents.js";
 import type { AskModels, AskOptions, AskParts, Asked, Opened, Question } from "./ask/askParts.js";
 import { AskRun } from "./ask/askRun.js";
 import { memoryBudgetTokens, refuseEmpty, refuseOverBudget } from "./ask/budget.js";
-import { recordRate } from "./ask/rates.js";
+import { recordRate, tokensPerSecondOf } from "./ask/rates.js";
 import { tellStoreFailure } from "./ask/tellStoreFailure.js";
 import type { EngineInfo, OpenModel, ReadProgress } from "./shared/engineMessages.js";
 import { BlocksightError, questionRunning } from "./shared/errors.js";
@@ -46,8 +46,7 @@ export class AskSession {
   async prepare(options: AskOptions): Promise<Pack> {
     const opening = this.open(options.onEvent);
     const pack = await this.pack(opening, options);
-    const { answering } = await opening;
-    options.onEvent({ t: "opened", model: answering });
+    options.onEvent(this.openedEvent(await opening));
     return pack.value;
   }
 
@@ -136,7 +135,7 @@ export class AskSession {
     const opening = this.open(onEvent);
     const pack = await this.pack(opening, options);
     const opened = await opening;
-    onEvent({ t: "opened", model: opened.answering });
+    onEvent(this.openedEvent(opened));
     throwIfCancelled(signal);
     refuseEmpty(pack.value);
     const budget = question.budgetTokens ?? memoryBudgetTokens(opened);
@@ -148,6 +147,15 @@ export class AskSession {
     this.readingOrder = run.readingOrder();
     onEvent({ t: "done", result: asked.result });
     return asked;
+  }
+
+  private openedEvent(opened: Opened): AskEvent {
+    return {
+      t: "opened",
+      model: opened.answering,
+      memoryTokens: memoryBudgetTokens(opened),
+      tokensPerSecond: tokensPerSecondOf(this.parts.rates, opened.answering),
+    };
   }
 
   private async pack(

@@ -18,8 +18,13 @@ export type AskEvent =
   | { readonly t: "packing"; readonly progress: PackProgress }
   | { readonly t: "packed"; readonly pack: Pack; readonly packMs: number }
   | { readonly t: "opening"; readonly model: ModelRole }
-  /** The answering model is open. */
-  | { readonly t: "opened"; readonly model: ModelInfo }
+  /** The answering model is open: how much memory holds of it, and how fast it should read. */
+  | {
+      readonly t: "opened";
+      readonly model: ModelInfo;
+      readonly memoryTokens: number;
+      readonly tokensPerSecond: number;
+    }
   /** Before a model reads: what, how much of it is new, and how long that should take. */
   | {
       readonly t: "readingStarts";

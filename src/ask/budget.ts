@@ -8,6 +8,11 @@ import type { Opened } from "./askParts.js";
 export const MOST_TOKENS = 1_000_000;
 const LARGEST_FOLDERS_NAMED = 5;
 
+export interface FolderTokens {
+  readonly path: string;
+  readonly tokens: number;
+}
+
 /** What half of the free memory holds of the answering model's pages. */
 export function memoryBudgetTokens({ info, answering }: Opened): number {
   const held = info.freeMemoryBytes / 2 / Math.max(1, answering.bytesPerToken);
@@ -18,15 +23,20 @@ export function memoryBudgetTokens({ info, answering }: Opened): number {
 export function refuseOverBudget(pack: Pack, budgetTokens: number): void {
   const [model] = pack.models;
   if (model === undefined || model.tokenCount <= budgetTokens) return;
+  throw overBudget(model.tokenCount, budgetTokens, largestFolders(pack));
+}
+
+/** Folders and files at the top, the heaviest first. */
+export function largestFolders(pack: Pack): readonly FolderTokens[] {
   const folders = new Map<string, number>();
   for (const [segment, { file }] of pack.segments.entries()) {
     const path = pack.files[file]?.path ?? "";
     const folder = path.includes("/") ? path.slice(0, path.indexOf("/") + 1) : path;
-    folders.set(folder, (folders.get(folder) ?? 0) + (model.tokens[segment]?.length ?? 0));
+    const tokens = pack.models[0]?.tokens[segment]?.length ?? 0;
+    folders.set(folder, (folders.get(folder) ?? 0) + tokens);
   }
   const largest = [...folders].map(([path, tokens]) => ({ path, tokens }));
-  largest.sort((a, b) => b.tokens - a.tokens);
-  throw overBudget(model.tokenCount, budgetTokens, largest);
+  return largest.sort((a, b) => b.tokens - a.tokens);
 }
 
 /** Says also in numbers what is too large, for surfaces that offer to leave something out. */
@@ -36,7 +46,7 @@ export class OverBudgetError extends BlocksightError {
     next: string,
     readonly tokens: number,
     readonly budgetTokens: number,
-    readonly folders: readonly { readonly path: string; readonly tokens: number }[],
+    readonly folders: readonly FolderTokens[],
     isEstimate: boolean,
   ) {
     // Without the folders: a surface with buttons lists them below, each with its own.
@@ -52,7 +62,7 @@ export class OverBudgetError extends BlocksightError {
 export function overBudget(
   tokens: number,
   budgetTokens: number,
-  folders: readonly { readonly path: string; readonly tokens: number }[],
+  folders: readonly FolderTokens[],
   isEstimate = false,
 ): OverBudgetError {
   const largest = folders

@@ -4,8 +4,8 @@
  */
 import type { AskEvent } from "../ask/askEvents.js";
 import { GREEDY, type Asked, type ConnectedParts, type Question } from "../ask/askParts.js";
-import { OverBudgetError } from "../ask/budget.js";
-import type { ReadMode } from "../ask/readingPlan.js";
+import { largestFolders, OverBudgetError } from "../ask/budget.js";
+import { estimateMs, type ReadMode } from "../ask/readingPlan.js";
 import { AskSession } from "../askSession.js";
 import type { Turn } from "../shared/engineMessages.js";
 import { BlocksightError, questionRunning } from "../shared/errors.js";
@@ -74,6 +74,8 @@ export class AskController {
   private asking: AbortController | undefined;
   private background: AbortController | undefined;
   private about: About | undefined;
+  private pack: Pack | undefined;
+  private limits: { readonly memoryTokens: number; readonly tokensPerSecond: number } | undefined;
   private lastQuestion = "";
   private leftOut: readonly string[];
 
@@ -363,6 +365,9 @@ export class AskController {
         .map(([op, id]) => `${op}: ${id}`)
         .join("\n");
       this.model.setEngine({ phase: "ready", model: `${name} ${quantization}`, detail });
+      const { memoryTokens, tokensPerSecond } = event;
+      this.limits = { memoryTokens, tokensPerSecond };
+      if (this.pack !== undefined) this.showPack(this.pack);
     }
     this.model.apply(event);
   }
@@ -376,11 +381,26 @@ export class AskController {
   private onPacked(pack: Pack): void {
     this.tree.update(pack);
     this.model.setPaths(new Set(pack.files.map(({ path }) => path)));
-    const budget = this.host.settings().budgetTokens ?? 0;
-    this.model.setPack(packState(pack, this.leftOut, budget));
+    this.pack = pack;
+    this.showPack(pack);
     if (this.model.state.suggestions.length === 0) {
       this.model.setSuggestions(suggestedQuestions(pack));
     }
+  }
+
+  /** Budget and time are known once the model is open; a later pack has them at once. */
+  private showPack(pack: Pack): void {
+    const { limits } = this;
+    const budgetTokens = this.host.settings().budgetTokens ?? limits?.memoryTokens ?? 0;
+    const state = packState(pack, this.leftOut, budgetTokens);
+    const isOver = budgetTokens > 0 && state.tokens > budgetTokens;
+    this.model.setPack({
+      ...state,
+      ...(isOver ? { largest: largestFolders(pack) } : {}),
+      ...(limits === undefined
+        ? {}
+        : { estimateMs: estimateMs(state.tokens, limits.tokensPerSecond) }),
+    });
   }
 
   private onProblem(error: unknown): void {
@@ -395,6 +415,7 @@ export class AskController {
   private onOverBudget(error: unknown): void {
     if (!(error instanceof OverBudgetError)) return;
     const { tokens, budgetTokens, folders } = error;
+    this.pack = undefined;
     const none = { packing: false, files: 0, segments: 0, blocks: 0, paddingTokens: 0 };
     const largest = folders.map(({ path, tokens: weight }) => ({ path, tokens: weight }));
     const { leftOut } = this;

@@ -75,6 +75,28 @@ describe("a question in the ask view", () => {
     expect(connected[0]?.engine.requests).not.toContain("read");
   });
 
+  it("says what memory holds and how long reading takes before anything is read", async () => {
+    const { controller, model, connected } = makeController({
+      parts: () => fakeParts({ rates: SLOW_CODER, freeMemoryBytes: 4e6 }),
+    });
+    await controller.prepare();
+    const { tokens = 0, budgetTokens, estimateMs } = model.state.pack ?? {};
+    // Half of the memory, at 1,024 bytes a token; and one token a second.
+    expect(budgetTokens).toBe(1953);
+    expect(estimateMs).toBe(tokens * 1000);
+    expect(connected[0]?.engine.requests).not.toContain("read");
+  });
+
+  it("asks what to leave out before a question, where memory does not hold the pack", async () => {
+    const { controller, model } = makeController({
+      parts: () => fakeParts({ rates: SLOW_CODER, freeMemoryBytes: 1e6 }),
+    });
+    await controller.prepare();
+    expect(model.state.pack?.tokens).toBeGreaterThan(488);
+    expect(model.state.pack?.budgetTokens).toBe(488);
+    expect(model.state.pack?.largest?.map(({ path }) => path)).toEqual(["shop/", "docs/"]);
+  });
+
   it("streams to another surface what the view shows, with that surface's own history", async () => {
     const { controller, model, connected } = makeController();
     await controller.ask("Where is restock defined?");

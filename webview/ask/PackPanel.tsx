@@ -101,7 +101,9 @@ function PackNumbers({ pack }: { readonly pack: PackState }): JSX.Element {
     const part = percent(pack.tokens / pack.budgetTokens);
     rows.push([t("Budget"), t("{0} of {1}", part, compact(pack.budgetTokens))]);
   }
-  if (pack.estimateMs !== undefined) rows.push([t("Time to read all"), duration(pack.estimateMs)]);
+  if (pack.estimateMs !== undefined) {
+    rows.push([t("Time to read all"), t("up to {0}", duration(pack.estimateMs))]);
+  }
   return (
     <dl class="numbers">
       {rows.map(([name, value]) => (
