@@ -1,20 +1,27 @@
 // What a model does over packs of any size: reading, a question's first token, a step of the answer
-// beside the bytes it must read and the machine's read bandwidth, the trace's cost, and memory.
+// beside the bytes it read and the machine's read bandwidth, the trace's cost, and memory.
 //
 //   slots_bench --model=GGUF --text=FILE [--adapter=FILE] [--index=trained|keys] [--kv=i8|bf16]
 //               [--read=4096] [--slots=2048,100000] [--answer=24] [--repeat=3] [--most-mb=3000]
-//               [--trace=1] [--threads=2] [--isa=NAME]
+//               [--trace=1] [--threads=2] [--isa=NAME] [--scan=by_size|whole|planes] [--scans=0]
 //
 // `read` tokens of the text are read as the product reads them, 2,048 at a time. A pack of N slots
 // then holds copies of these pages: as many as `most-mb` allows, far more than caches hold, and
 // beyond that the same copies again. So what a step reads from memory is that of a pack of N slots,
-// while its scores repeat; for a scan that leaves out blocks by bounds this is the harder case.
+// while its scores repeat; for a scan that leaves out blocks by bounds this is the harder case: the
+// sixteenth score is then that of one page's copies, and all of them reach it.
+//
+// What a step reads of the index and of the pages is counted where it is read, by an op table that
+// stands before the engine's. `scans` asks that many questions with each way of reading an int8
+// index, in turn, and prints what each read and took: a line of its own, with the ratios.
 //
 // Prints one JSON object a line.
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -93,21 +100,66 @@ size_t weight_bytes(const Model& model) {
   return bytes;
 }
 
-struct Bytes {
-  double weights, index, pages;
-  double step() const { return weights + index + pages; }
+// What steps of one row read since this was last cleared: `scans` of each layer's index, with the
+// time that they took, and the selected pages.
+struct Reads {
+  std::vector<ScanCount> scans;
+  double select_ms = 0, select_cpu_ms = 0;
+  uint64_t page_bytes = 0;
 };
+struct Counting {
+  const OpTable* table = nullptr;  // what computes
+  Scan scan = Scan::by_size;
+  Reads reads;
+  // Where `planes` is there, calls take turns: every second one reads the index by its planes, and
+  // is counted there; the next step turns it round.
+  Reads* planes = nullptr;
+  uint64_t calls = 0;
+} counting;
 
-// What a step must read over `blocks` blocks in sight: every weight, everything that is scored, and
-// the selected pages. `keys` scores the keys themselves, half of a page.
-Bytes bytes_of_step(const Model& model, double blocks) {
-  const PageSize size = model.page_size();
-  const bool trained = model.page_shape().index_dim > 0;
-  const auto kv = static_cast<double>(size.kv_bytes);
-  const double selected = std::min<double>(kSelected, blocks) * kv;
-  return {.weights = static_cast<double>(weight_bytes(model)),
-          .index = blocks * (trained ? static_cast<double>(size.index_bytes) : kv / 2),
-          .pages = trained ? selected : selected / 2};
+void counted_select(const SelectArgs& given, ThreadPool& pool) {
+  SelectArgs args = given;
+  args.scan = counting.scan;
+  if (args.m != 1) return counting.table->select(args, pool);
+  const auto layer = static_cast<size_t>(args.layer);
+  if (layer == 0) counting.calls++;
+  const bool by_planes = counting.planes && (counting.calls + layer) % 2;
+  if (counting.planes) args.scan = by_planes ? Scan::planes : Scan::whole;
+  Reads& reads = by_planes ? *counting.planes : counting.reads;
+  if (reads.scans.size() <= layer) reads.scans.resize(layer + 1);
+  args.count = &reads.scans[layer];
+  const Clock::time_point start = Clock::now();
+  const std::clock_t cpu_start = std::clock();
+  counting.table->select(args, pool);
+  reads.select_ms += ms_since(start);
+  reads.select_cpu_ms += static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC * 1e3;
+}
+
+// `keys` are scored themselves: of a selected page only values are left to read.
+void counted_attend(const AttendArgs& args, ThreadPool& pool) {
+  counting.table->attend(args, pool);
+  if (args.m != 1 || !args.blocks) return;
+  const PageShape& shape = *args.shape;
+  const auto entries = static_cast<std::ptrdiff_t>(shape.groups * args.k);
+  const auto unused = std::count(args.blocks, args.blocks + entries, kNoBlock);
+  const size_t bytes = counting.table->page_format(shape).kv_bytes_per_layer /
+                       static_cast<size_t>(shape.groups);
+  counting.reads.page_bytes +=
+      static_cast<uint64_t>(entries - unused) * (shape.index_dim ? bytes : bytes / 2);
+}
+
+// The table that computes, with its reads counted.
+OpTable counting_table(const std::string& isa) {
+  counting.table = cpu_table(isa.empty() ? nullptr : isa.c_str());
+  if (!counting.table) {
+    throw Error(BS_INVALID_ARGUMENT, "This processor lacks the instruction set \"" + isa + "\".");
+  }
+  const std::string scan = option("scan", "by_size");
+  counting.scan = scan == "whole" ? Scan::whole : scan == "planes" ? Scan::planes : Scan::by_size;
+  OpTable table = *counting.table;
+  table.select = counted_select;
+  table.attend = counted_attend;
+  return table;
 }
 
 // A pack with a page for every block, copied from those that were read.
@@ -212,30 +264,105 @@ void read_rates(Pack& pack, const Model& model) {
   std::fflush(stdout);
 }
 
+// What was read of indexes, all layers together.
+ScanCount sum_of(const std::vector<ScanCount>& layers) {
+  ScanCount all;
+  for (const ScanCount& layer : layers) {
+    all.bytes += layer.bytes;
+    all.panels += layer.panels;
+    all.whole += layer.whole;
+  }
+  return all;
+}
+
+double share(uint64_t part, uint64_t of) {
+  const auto whole = static_cast<double>(std::max<uint64_t>(1, of));
+  return std::round(1e4 * static_cast<double>(part) / whole) / 1e4;
+}
+
 void ask_over(const Pack& pack, const Model& model, const std::vector<uint32_t>& prompt,
               uint32_t slots, double bandwidth) {
   const int repeat = number("repeat", 3);
   const auto tokens = static_cast<uint32_t>(number("answer", 24));
   ask(pack, prompt, 2, true);  // warm
   std::vector<double> first, on, off;
-  uint32_t steps = 0;
+  uint32_t steps = 0, all_steps = 0;
+  counting.reads = {};
   for (int i = 0; i < repeat; i++) {
     const Asked traced = ask(pack, prompt, tokens, true);
     first.push_back(traced.first_token_ms);
     on.push_back(traced.step_ms);
     steps = traced.steps;
-    if (number("trace", 1)) off.push_back(ask(pack, prompt, tokens, false).step_ms);
+    all_steps += steps;
+    if (!number("trace", 1)) continue;
+    const Asked silent = ask(pack, prompt, tokens, false);
+    off.push_back(silent.step_ms);
+    all_steps += silent.steps;
   }
-  const Bytes bytes = bytes_of_step(model, static_cast<double>(slots) / kBlockTokens);
-  const double step = median(on);
+  const ScanCount scan = sum_of(counting.reads.scans);
+  const double of_step = 1.0 / std::max(1u, all_steps);
+  const double weights = static_cast<double>(weight_bytes(model)),
+               index = static_cast<double>(scan.bytes) * of_step,
+               pages = static_cast<double>(counting.reads.page_bytes) * of_step;
+  const double step = median(on), bound = (weights + index + pages) / bandwidth * 1e3;
   std::printf("{\"t\":\"ask\",\"slots\":%u,\"firstTokenMs\":%.3f,\"stepMs\":%.4f,\"steps\":%u,"
               "\"all\":%s,\"stepMsWithoutTrace\":%.4f,\"allWithoutTrace\":%s,"
-              "\"weightBytes\":%.0f,\"indexBytes\":%.0f,\"pageBytes\":%.0f,"
+              "\"weightBytes\":%.0f,\"indexBytes\":%.0f,\"pageBytes\":%.0f,\"selectMs\":%.4f,"
               "\"boundMs\":%.4f,\"ofBandwidth\":%.4f,\"residentBytes\":%llu}\n",
               slots, median(first), step, steps, list(on).c_str(), median(off), list(off).c_str(),
-              bytes.weights, bytes.index, bytes.pages, bytes.step() / bandwidth * 1e3,
-              bytes.step() / bandwidth * 1e3 / step,
+              weights, index, pages, counting.reads.select_ms * of_step, bound, bound / step,
               static_cast<unsigned long long>(status_kb("VmRSS") * 1024));
+  std::fflush(stdout);
+}
+
+// What one way of scanning took and read, a step.
+struct Scanned {
+  std::vector<double> ms, cpu_ms, bytes;
+  std::vector<ScanCount> layers;
+
+  void add(const Reads& reads, double steps) {
+    // Each way had every second layer of a step.
+    ms.push_back(2 * reads.select_ms / steps);
+    cpu_ms.push_back(2 * reads.select_cpu_ms / steps);
+    bytes.push_back(2 * static_cast<double>(sum_of(reads.scans).bytes) / steps);
+    layers.resize(reads.scans.size());
+    for (size_t l = 0; l < layers.size(); l++) layers[l] = sum_of({layers[l], reads.scans[l]});
+  }
+  std::string told() const {
+    std::vector<double> by_layer;
+    for (const ScanCount& layer : layers) by_layer.push_back(share(layer.whole, layer.panels));
+    const ScanCount all = sum_of(layers);
+    char text[192];
+    std::snprintf(text, sizeof text,
+                  "{\"indexBytes\":%.0f,\"selectMs\":%.4f,\"selectCpuMs\":%.4f,\"readWhole\":%.4f,",
+                  median(bytes), median(ms), median(cpu_ms), share(all.whole, all.panels));
+    return text + ("\"readWholeByLayer\":" + list(by_layer)) + ",\"all\":" + list(ms) + "}";
+  }
+};
+
+// The whole index against its planes, layer by layer in turn, so that a machine that others use is
+// as busy for the one as for the other.
+void compare_scans(const Pack& pack, const std::vector<uint32_t>& prompt, uint32_t slots) {
+  const auto tokens = static_cast<uint32_t>(number("answer", 24));
+  Scanned whole, planes;
+  std::vector<double> ratios, cpu_ratios;
+  for (int i = 0; i < number("scans", 0); i++) {
+    Reads by_planes;
+    counting.reads = {};
+    counting.planes = &by_planes;
+    const double steps = std::max(1u, ask(pack, prompt, tokens, false).steps);
+    counting.planes = nullptr;
+    whole.add(counting.reads, steps);
+    planes.add(by_planes, steps);
+    ratios.push_back(planes.ms.back() / whole.ms.back());
+    cpu_ratios.push_back(planes.cpu_ms.back() / whole.cpu_ms.back());
+  }
+  std::printf("{\"t\":\"scans\",\"slots\":%u,\"whole\":%s,\"planes\":%s,"
+              "\"bytesRatio\":%.4f,\"selectRatio\":%.4f,\"selectCpuRatio\":%.4f,"
+              "\"allSelectRatios\":%s}\n",
+              slots, whole.told().c_str(), planes.told().c_str(),
+              median(planes.bytes) / median(whole.bytes), median(ratios), median(cpu_ratios),
+              list(ratios).c_str());
   std::fflush(stdout);
 }
 
@@ -246,7 +373,8 @@ void run() {
   engine_options.threads = number("threads", 2);
   engine_options.isa = isa.empty() ? nullptr : isa.c_str();
   engine_options.kv = kv.c_str();
-  const auto engine = std::make_shared<Engine>(engine_options);
+  const OpTable table = counting_table(isa);
+  const auto engine = std::make_shared<Engine>(engine_options, table);
   const double bandwidth = read_bandwidth(engine->threads(), 5);
 
   bs_model_options model_options = {};
@@ -284,7 +412,9 @@ void run() {
   std::istringstream sizes(option("slots", "2048,100000"));
   for (std::string slots; std::getline(sizes, slots, ',');) {
     const auto count = static_cast<uint32_t>(std::atoi(slots.c_str()));
-    ask_over(*copies.pack(ids, count), *model, prompt, count, bandwidth);
+    const std::unique_ptr<Pack> of_size = copies.pack(ids, count);
+    ask_over(*of_size, *model, prompt, count, bandwidth);
+    if (number("scans", 0)) compare_scans(*of_size, prompt, count);
   }
 }
 

@@ -43,6 +43,8 @@ const Kernels BS_KERNELS = {
     .attend_f32 = attend_f32,
     .exp2 = exp2_all,
     .score_i8 = score_i8,
+    .score_planes = score_planes,
+    .join_planes = join_planes,
     .score_bf16 = score_bf16,
     .score_f32 = score_f32,
 };

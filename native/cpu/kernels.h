@@ -141,6 +141,29 @@ struct KvBlock {
   const float* value_scale;  // [128], int8 only
 };
 
+// Index keys in int8 lie in two planes of [8][width/8][16][4] bytes, one of the high halves of all
+// bytes and one of the low ones: below stands input 8s + j, above input 8s + 4 + j.
+//
+// A byte is 16 high + low, so its dot with a query is 16 q.high + 7.5 sum(q) + q.(low - 7.5), and
+// the last term is at most |q| |low - 7.5|. `rest` is that length, rounded up, in units of
+// sqrt(width) / 32: at most 240, whatever the width.
+struct KeyPlanes {
+  const uint8_t* high;
+  const float* scale;   // [128], of a key's bytes
+  const uint8_t* rest;  // [128]
+  const uint8_t* low;
+};
+inline constexpr int64_t kRestUnits = 32;
+
+struct PlaneQueries {
+  const int8_t* q;       // [rows][width]
+  const int32_t* sum;    // of a query's bytes
+  const int32_t* start;  // what a bound has besides 16 q.high
+  const float* length;   // |q| sqrt(width) / 32, rounded up
+  const float* scale;
+  int64_t rows;
+};
+
 // (row, head) pairs that read a block together, at most: three times twelve in registers, two times
 // sixteen on tiles.
 inline constexpr int64_t kAttendRows = 36, kAttendTileRows = 32;
@@ -202,6 +225,13 @@ struct Kernels {
   void (*score_i8)(const uint8_t* keys, const float* key_scale, int64_t width, const int8_t* q,
                    const int32_t* q_sum, const float* q_scale, const int* visible, int64_t rows,
                    float* out);
+  // The same scores of the keys in panels of sixteen where a bound from the high plane reaches
+  // least[row]; only of these the low plane is read. So a score of at least `least` is the block's,
+  // and a block of which nothing was scored has none. Returns a bit for every panel scored.
+  unsigned (*score_planes)(const KeyPlanes&, int64_t width, const PlaneQueries&, const int* visible,
+                           const float* least, float* out);
+  // The bytes that a high and a low plane are made of, as score_i8 wants them.
+  void (*join_planes)(const uint8_t* high, const uint8_t* low, int64_t width, uint8_t* keys);
   void (*score_bf16)(const uint16_t* keys, int64_t width, const float* q, const int* visible,
                      int64_t rows, float* out);
   void (*score_f32)(const float* keys, int64_t width, const float* q, const int* visible,

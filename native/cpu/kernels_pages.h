@@ -7,7 +7,9 @@
 namespace {
 
 using blocksight::cpu::AttendState;
+using blocksight::cpu::KeyPlanes;
 using blocksight::cpu::KvBlock;
+using blocksight::cpu::PlaneQueries;
 
 constexpr int kTokens = 128;
 constexpr int kTokenTiles = kTokens / kLanes;
@@ -102,6 +104,116 @@ void score_i8(const uint8_t* keys, const float* key_scale, int64_t width, const 
   for (; row < rows; row++) {
     score_rows_i8<1>(keys, key_scale, width, q + row * width, q_sum + row, q_scale + row,
                      visible + row, out + row);
+  }
+}
+
+// Dots of R queries with a plane of P times sixteen keys.
+template <int R, int P>
+BS_INLINE void plane_dots(const int8_t* q, int64_t width, const uint8_t* plane, I32 (&acc)[R][P]) {
+#pragma GCC unroll 4
+  for (int r = 0; r < R; r++) {
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) acc[r][p] = i32(0);
+  }
+  const int64_t panel = width / 2 * kLanes;
+  for (int64_t s = 0; s < width / 8; s++) {
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) {
+      const B64 both = load64(plane + p * panel + s * 64);
+      const B64 below = low_nibbles(both), above = high_nibbles(both);
+#pragma GCC unroll 4
+      for (int r = 0; r < R; r++) {
+        const int8_t* const at = q + r * width + s * 8;
+        acc[r][p] = dot_nibbles(acc[r][p], below, broadcast4(at));
+        acc[r][p] = dot_nibbles(acc[r][p], above, broadcast4(at + 4));
+      }
+    }
+  }
+}
+
+BS_INLINE unsigned first_bits(int count) {
+  return count >= kLanes ? 0xFFFFu : count <= 0 ? 0u : (1u << count) - 1;
+}
+
+// A bound takes the steps of score_rows_i8 from a dot that is at least the key's, and each step is
+// monotone, rounding included: so it is at least the score. Both dots are exact in fp32 where it
+// matters: the key's is below 2^24, and `start` has room for the rounding of the bound's sum.
+template <int R>
+unsigned score_planes_of(const KeyPlanes& keys, int64_t width, const PlaneQueries& queries,
+                         int64_t row, const int* visible, const float* least, float* out) {
+  constexpr int P = 2;
+  const int8_t* const q = queries.q + row * width;
+  const int64_t panel = width / 2 * kLanes;
+  const int most = most_visible(visible, R);
+  F32 best[R];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; r++) best[r] = f32(kNever);
+  unsigned scored = 0;
+  alignas(64) int32_t kept[kTokenTiles][R][kLanes];  // dots with the high plane
+  for (int tile = 0; tile * kLanes < most; tile += P) {
+    I32 high[R][P];
+    plane_dots<R, P>(q, width, keys.high + tile * panel, high);
+#pragma GCC unroll 2
+    for (int p = 0; p < P; p++) {
+      const int first = (tile + p) * kLanes;
+      const F32 scale = load(keys.scale + first), rest = load_u8(keys.rest + first);
+      unsigned reaches = 0;
+#pragma GCC unroll 4
+      for (int r = 0; r < R; r++) {
+        const I32 dot = shift_left<4>(high[r][p]);
+        store(kept[tile + p][r], dot);
+        const F32 from = to_f32(dot + i32(queries.start[row + r]));
+        const F32 bound = fma(f32(queries.length[row + r]), rest, from) * scale;
+        reaches |= lanes_at_least(bound * f32(queries.scale[row + r]), f32(least[r])) &
+                   first_bits(visible[r] - first);
+      }
+      if (!reaches) continue;
+      scored |= 1u << (tile + p);
+      // Other high planes are looked at while these lines come.
+      for (int64_t at = 0; at < panel; at += 64) prefetch(keys.low + (tile + p) * panel + at);
+    }
+  }
+  for (unsigned left = scored; left; left &= left - 1) {
+    const int tile = __builtin_ctz(left), first = tile * kLanes;
+    const F32 scale = load(keys.scale + first);
+    I32 low[R][1];
+    plane_dots<R, 1>(q, width, keys.low + tile * panel, low);
+#pragma GCC unroll 4
+    for (int r = 0; r < R; r++) {
+      const I32 dot = load(kept[tile][r]) + low[r][0] + i32(-128 * queries.sum[row + r]);
+      const F32 score = to_f32(dot) * scale;
+      best[r] = max(first_lanes(visible[r] - first, score, f32(kNever)), best[r]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < R; r++) {
+    const float top = largest(best[r]);
+    out[r] = top == kNever ? kNever : top * queries.scale[row + r];
+  }
+  return scored;
+}
+
+unsigned score_planes(const KeyPlanes& keys, int64_t width, const PlaneQueries& queries,
+                      const int* visible, const float* least, float* out) {
+  unsigned scored = 0;
+  int64_t row = 0;
+  const auto next = [&]<int R>() {
+    scored |= score_planes_of<R>(keys, width, queries, row, visible + row, least + row, out + row);
+    row += R;
+  };
+  while (row + 4 <= queries.rows) next.template operator()<4>();
+  if (row + 3 == queries.rows) next.template operator()<3>();
+  if (row + 2 == queries.rows) next.template operator()<2>();
+  if (row + 1 == queries.rows) next.template operator()<1>();
+  return scored;
+}
+
+void join_planes(const uint8_t* high, const uint8_t* low, int64_t width, uint8_t* keys) {
+#pragma GCC unroll 4
+  for (int64_t at = 0; at < kTokens * width / 2; at += 64) {
+    const B64 h = load64(high + at), l = load64(low + at);
+    store64(keys + 2 * at, halves(half_up(h), l));
+    store64(keys + 2 * at + 64, halves(h, half_down(l)));
   }
 }
 

@@ -1,6 +1,7 @@
 #include "pages.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "cpu.h"
@@ -22,17 +23,32 @@ PageFormat page_format(const PageShape& shape) {
                     " are not supported; the widest is " + std::to_string(kMostWidth) + ".");
   }
   const size_t scales = scales_bytes(shape.kv);
-  return {.index_bytes_per_layer =
-              shape.index_dim ? tokens_bytes(shape.kv, shape.index_dim) + scales : 0,
+  const size_t index = shape.kv == KvType::i8
+                           ? high_bytes(shape.index_dim) + plane_bytes(shape.index_dim)
+                           : tokens_bytes(shape.kv, shape.index_dim);
+  return {.index_bytes_per_layer = shape.index_dim ? index : 0,
           .kv_bytes_per_layer = static_cast<size_t>(shape.groups) * 2 *
                                 (tokens_bytes(shape.kv, shape.head_dim) + scales)};
 }
 
+namespace {
+std::byte* index_bytes(const PageShape& shape, const Page& page, int64_t layer) {
+  return page.index + static_cast<size_t>(layer) * page_format(shape).index_bytes_per_layer;
+}
+}  // namespace
+
 KeyPart index_part(const PageShape& shape, const Page& page, int64_t layer) {
-  std::byte* const at =
-      page.index + static_cast<size_t>(layer) * page_format(shape).index_bytes_per_layer;
-  float* const scale = reinterpret_cast<float*>(at + tokens_bytes(shape.kv, shape.index_dim));
-  return {at, shape.kv == KvType::i8 ? scale : nullptr};
+  return {index_bytes(shape, page, layer), nullptr};
+}
+
+PlanesPart planes_part(const PageShape& shape, const Page& page, int64_t layer) {
+  std::byte* const at = index_bytes(shape, page, layer);
+  std::byte* const scale = at + plane_bytes(shape.index_dim);
+  std::byte* const rest = scale + scales_bytes(shape.kv);
+  return {.high = reinterpret_cast<uint8_t*>(at),
+          .scale = reinterpret_cast<float*>(scale),
+          .rest = reinterpret_cast<uint8_t*>(rest),
+          .low = reinterpret_cast<uint8_t*>(rest + kBlockTokens)};
 }
 
 KvPart kv_part(const PageShape& shape, const Page& page, int64_t layer, int64_t group) {
@@ -82,6 +98,43 @@ void store_key(const Kernels& kernels, KvType kv, const float* x, int64_t width,
   }
 }
 
+// The smallest r with r sqrt(width) / 32 >= |low - 7.5|, from the same integers everywhere: `twice`
+// is the squared length of 2 low - 15.
+uint8_t rest_of(int64_t twice, int64_t width) {
+  const int64_t units = kRestUnits * kRestUnits * twice;
+  auto rest = static_cast<int64_t>(
+      std::sqrt(static_cast<double>(units) / static_cast<double>(4 * width)));
+  while (4 * width * rest * rest < units) rest++;
+  while (rest && 4 * width * (rest - 1) * (rest - 1) >= units) rest--;
+  return static_cast<uint8_t>(rest);
+}
+
+void store_planes(const Kernels& kernels, const float* x, int64_t width, uint32_t slot,
+                  const PlanesPart& part) {
+  const int64_t padded = padded_width(width);
+  const auto tile = static_cast<int64_t>(slot / kPanel), lane = static_cast<int64_t>(slot % kPanel);
+  alignas(64) float row[kMostWidth];
+  alignas(64) int8_t bytes[kMostWidth];
+  pad(x, width, row);
+  kernels.hadamard(row, padded);
+  part.scale[slot] = kernels.quantize(row, padded, bytes, nullptr);
+  const int64_t first = tile * padded / 2 * kPanel + lane * 4;
+  int64_t twice = 0;
+  for (int64_t e = 0; e < padded; e += 8) {
+    for (int64_t j = 0; j < 4; j++) {
+      const int below = bytes[e + j] + 128, above = bytes[e + 4 + j] + 128;
+      const int64_t at = first + e / 8 * 64 + j;
+      part.high[at] = static_cast<uint8_t>(below >> 4 | (above & 0xF0));
+      part.low[at] = static_cast<uint8_t>((below & 15) | (above & 15) << 4);
+      for (const int byte : {below, above}) {
+        const int off = 2 * (byte & 15) - 15;
+        twice += off * off;
+      }
+    }
+  }
+  part.rest[slot] = rest_of(twice, padded);
+}
+
 void store_value(const Kernels& kernels, KvType kv, const float* x, int64_t width, uint32_t slot,
                  std::byte* values, float* scale) {
   const int64_t padded = padded_width(width);
@@ -104,17 +157,29 @@ void store_value(const Kernels& kernels, KvType kv, const float* x, int64_t widt
   }
 }
 
-// Copies or clears one token's key: element e of a key lies at e * stride + lane in its tile.
-void copy_key(KvType kv, int64_t width, std::byte* keys, float* scale, uint32_t from, uint32_t to) {
-  const int64_t padded = padded_width(width);
-  const size_t unit = kv == KvType::i8 ? 4 : element_bytes(kv);
-  const size_t units = static_cast<size_t>(padded) * element_bytes(kv) / unit;
-  const size_t tile = tokens_bytes(kv, width) / (kBlockTokens / kPanel);
-  const auto place = [&](uint32_t slot, size_t i) {
-    return keys + slot / kPanel * tile + (i * kPanel + slot % kPanel) * unit;
+// Copies one token's key: element e lies at e * 16 + lane in its tile.
+void copy_key(KvType kv, int64_t width, std::byte* keys, uint32_t from, uint32_t to) {
+  const size_t unit = element_bytes(kv), tile = tokens_bytes(kv, width) / (kBlockTokens / kPanel);
+  const auto place = [&](uint32_t slot, size_t e) {
+    return keys + slot / kPanel * tile + (e * kPanel + slot % kPanel) * unit;
   };
-  for (size_t i = 0; i < units; i++) std::memcpy(place(to, i), place(from, i), unit);
-  if (scale) scale[to] = scale[from];
+  const auto padded = static_cast<size_t>(padded_width(width));
+  for (size_t e = 0; e < padded; e++) std::memcpy(place(to, e), place(from, e), unit);
+}
+
+void copy_planes(int64_t width, const PlanesPart& part, uint32_t from, uint32_t to) {
+  const int64_t padded = padded_width(width);
+  const auto place = [&](uint8_t* plane, uint32_t slot, int64_t unit) {
+    const int64_t tile = slot / kPanel, lane = slot % kPanel;
+    return plane + tile * padded / 2 * kPanel + unit * 64 + lane * 4;
+  };
+  for (uint8_t* plane : {part.high, part.low}) {
+    for (int64_t unit = 0; unit < padded / 8; unit++) {
+      std::memcpy(place(plane, to, unit), place(plane, from, unit), 4);
+    }
+  }
+  part.scale[to] = part.scale[from];
+  part.rest[to] = part.rest[from];
 }
 
 }  // namespace
@@ -134,9 +199,14 @@ void store(const Kernels& kernels, const StoreArgs& args, ThreadPool& pool) {
                     part.value_scale);
       }
       if (!shape.index_dim) continue;
-      const KeyPart part = index_part(shape, page, args.layer);
-      store_key(kernels, shape.kv, args.index_k + i * shape.index_dim, shape.index_dim,
-                place.offset, part.keys, part.scale);
+      const float* const key = args.index_k + i * shape.index_dim;
+      if (shape.kv == KvType::i8) {
+        store_planes(kernels, key, shape.index_dim, place.offset,
+                     planes_part(shape, page, args.layer));
+      } else {
+        store_key(kernels, shape.kv, key, shape.index_dim, place.offset,
+                  index_part(shape, page, args.layer).keys, nullptr);
+      }
     }
   });
 }
@@ -166,9 +236,12 @@ void seal(const PageShape& shape, const Page& page, uint32_t valid) {
       }
     }
     if (!shape.index_dim || !valid) continue;
-    const KeyPart part = index_part(shape, page, layer);
     for (uint32_t slot = valid; slot < kBlockTokens; slot++) {
-      copy_key(shape.kv, shape.index_dim, part.keys, part.scale, valid - 1, slot);
+      if (shape.kv == KvType::i8) {
+        copy_planes(shape.index_dim, planes_part(shape, page, layer), valid - 1, slot);
+      } else {
+        copy_key(shape.kv, shape.index_dim, index_part(shape, page, layer).keys, valid - 1, slot);
+      }
     }
   }
 }

@@ -1,8 +1,10 @@
 // Where things lie in a page of the `cpu` tier. Widths are padded to 16 with zeros.
 //
-// Index part of a layer, int8: keys [8][I/4][16][4] with 128 added, then fp32 scales [128]. Else
-// keys [8][I][16] in bf16 or fp32. KV part: per group keys like index keys, values [128/4][E][4]
-// (int8) or [128][E], then key scales and value scales [128] (int8).
+// KV part of a layer: per group keys [8][E/4][16][4] with 128 added (int8) or [8][E][16] (bf16,
+// fp32), values [128/4][E][4] (int8) or [128][E], then key scales and value scales [128] (int8).
+// Index part, bf16 and fp32: keys as above. int8: the high plane of the keys with 128 added
+// (KeyPlanes), fp32 scales [128], rests [128], the low plane. So a scan that looks at high planes
+// alone reads one stretch of a little more than half.
 //
 // int8 keys, index keys among them, are turned by a Hadamard matrix first: a few large channels
 // (Qwen's key biases) would else take the range of a token's one scale. Queries are turned alike,
@@ -33,7 +35,20 @@ struct KeyPart {
   std::byte* keys;
   float* scale;
 };
-KeyPart index_part(const PageShape&, const Page&, int64_t layer);
+KeyPart index_part(const PageShape&, const Page&, int64_t layer);  // bf16 and fp32
+struct PlanesPart {
+  uint8_t* high;
+  float* scale;
+  uint8_t *rest, *low;
+
+  KeyPlanes keys() const { return {.high = high, .scale = scale, .rest = rest, .low = low}; }
+};
+PlanesPart planes_part(const PageShape&, const Page&, int64_t layer);  // int8
+// Bytes of a plane of 128 index keys, and of what a scan of high planes reads.
+inline size_t plane_bytes(int64_t width) { return tokens_bytes(KvType::i8, width) / 2; }
+inline size_t high_bytes(int64_t width) {
+  return plane_bytes(width) + kBlockTokens * (sizeof(float) + 1);
+}
 struct KvPart {
   std::byte* keys;
   std::byte* values;

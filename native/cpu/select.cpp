@@ -1,5 +1,17 @@
+// Selection. Pages with int8 index keys can be scanned in two ways, which choose the same blocks
+// and give the same scores:
+//
+// - whole: every key that a row sees.
+// - planes: the high planes of all keys, and the low ones of the sixteen keys around each that may,
+//   by a bound from its high plane, still enter the best blocks so far. Fewer bytes, for more work
+//   a query (docs/decisions/index-scan.md).
 #include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cmath>
 #include <limits>
+#include <memory>
+#include <mutex>
 #include <vector>
 
 #include "buffer.h"
@@ -14,6 +26,9 @@ namespace {
 constexpr float kNotVisible = -std::numeric_limits<float>::infinity();
 // Rows scored together: a block's keys are read once for all of them.
 constexpr int64_t kRowBatch = 64;
+// Where looking at high planes first pays (docs/decisions/index-scan.md).
+constexpr int64_t kMostPlaneQueries = 8;
+constexpr int64_t kLeastPlaneBlocks = 4096;
 
 // Index queries of a batch of rows, [rows][G][width], as the keys' element type wants them.
 struct Queries {
@@ -22,6 +37,9 @@ struct Queries {
   Buffer bytes;  // int8
   std::vector<int32_t> sum;
   std::vector<float> scale;
+  // For bounds (PlaneQueries).
+  std::vector<int32_t> start;
+  std::vector<float> length;
 };
 
 void read_queries(const Kernels& kernels, const SelectArgs& args, int64_t first, int64_t rows,
@@ -49,6 +67,27 @@ void read_queries(const Kernels& kernels, const SelectArgs& args, int64_t first,
   }
 }
 
+// Rounded up, so that no bound is too small. The 2 is for the rounding of the bound's own sum: half
+// a unit in the last place, twice, of numbers below 2^25.
+void bound_queries(Queries& q) {
+  const size_t count = q.sum.size();
+  q.start.resize(count);
+  q.length.resize(count);
+  const double unit = std::sqrt(static_cast<double>(q.width)) / kRestUnits;
+  for (size_t i = 0; i < count; i++) {
+    const int8_t* const bytes = q.bytes.as<int8_t>(i * static_cast<size_t>(q.width));
+    int64_t sum = 0, squares = 0;
+    for (int64_t e = 0; e < q.width; e++) {
+      sum += bytes[e];
+      squares += int64_t{bytes[e]} * bytes[e];
+    }
+    q.start[i] = static_cast<int32_t>(2 - ((241 * sum) >> 1));
+    const double length = std::sqrt(static_cast<double>(squares)) * unit;
+    q.length[i] = std::nextafter(static_cast<float>(length * (1 + 1e-12)),
+                                 std::numeric_limits<float>::infinity());
+  }
+}
+
 // Scores of one block for the queries [begin, begin + count).
 void score_block(const Kernels& kernels, const PageShape& shape, const KeyPart& part,
                  const Queries& q, int64_t begin, const int* visible, int64_t count, float* out) {
@@ -72,39 +111,56 @@ struct Scored {
   float score;
 };
 
-// scores[block * stride] of one row and group; kNotVisible where there is nothing to see.
-void choose(const SelectArgs& args, int64_t row, int64_t group, const float* scores,
-            int64_t stride) {
+// The best blocks of one row and group, best first.
+class Best {
+ public:
+  Best(const SelectArgs& args, int64_t row)
+      : forced_(args.forced + row * args.forced_count), forced_end_(forced_ + args.forced_count) {
+    size_t used = 0;
+    for (const uint32_t* f = forced_; f != forced_end_; f++) used += counts(args.rows[row], f);
+    room_ = args.k > used ? args.k - used : 0;
+    chosen_.reserve(room_ + 1);
+    if (room_ == 0) worst_ = std::numeric_limits<float>::infinity();
+  }
+
+  // Whether the forced id is a block in sight that was not named before.
+  bool counts(const RowPlace& place, const uint32_t* f) const {
+    return *f != kNoBlock && visible_slots(place, *f) && std::find(forced_, f, *f) == f;
+  }
+
+  // Blocks come in ascending order: a later one with the same score never takes an earlier one's
+  // place. A NaN takes none.
+  void offer(uint32_t block, float score) {
+    if (!(score > worst_)) return;
+    if (std::find(forced_, forced_end_, block) != forced_end_) return;
+    if (chosen_.size() == room_) chosen_.pop_back();
+    const auto at = std::ranges::find_if(chosen_, [&](const Scored& s) { return score > s.score; });
+    chosen_.insert(at, {block, score});
+    if (chosen_.size() == room_) worst_ = chosen_.back().score;
+  }
+
+  // The last one's score once there is no room; else what any score exceeds.
+  float worst() const { return worst_; }
+  const std::vector<Scored>& chosen() const { return chosen_; }
+
+ private:
+  const uint32_t *forced_, *forced_end_;
+  size_t room_ = 0;
+  float worst_ = kNotVisible;
+  std::vector<Scored> chosen_;
+};
+
+// Writes what the row and group selected: the best and the forced blocks, ascending.
+template <typename ScoreOf>
+void write(const SelectArgs& args, int64_t row, int64_t group, const Best& best,
+           const ScoreOf& score_of) {
   const RowPlace& place = args.rows[row];
+  std::vector<Scored> chosen = best.chosen();
   const uint32_t* const forced = args.forced + row * args.forced_count;
-  const uint32_t* const forced_end = forced + args.forced_count;
-  const auto score_of = [&](uint32_t block) {
-    return scores[static_cast<int64_t>(block) * stride];
-  };
-
-  std::vector<Scored> chosen;
-  chosen.reserve(args.k + static_cast<size_t>(args.forced_count));
-  for (const uint32_t* f = forced; f != forced_end; f++) {
-    if (*f == kNoBlock || !visible_slots(place, *f) || std::find(forced, f, *f) != f) continue;
-    chosen.push_back({*f, score_of(*f)});
+  for (const uint32_t* f = forced; f != forced + args.forced_count; f++) {
+    if (best.counts(place, f)) chosen.push_back({*f, score_of(*f)});
   }
-  const size_t forced_count = chosen.size();
-  const size_t room = args.k > forced_count ? args.k - forced_count : 0;
-  float worst = kNotVisible;  // of the chosen, once there is no room
-  for (uint32_t block = 0; room && block <= place.block; block++) {
-    const float score = score_of(block);
-    // Ascending ids: a later block with the same score never takes an earlier one's place.
-    if (!(score > worst)) continue;
-    if (std::find(forced, forced_end, block) != forced_end) continue;
-    if (chosen.size() == forced_count + room) chosen.pop_back();
-    const auto at = std::find_if(chosen.begin() + static_cast<std::ptrdiff_t>(forced_count),
-                                 chosen.end(), [&](const Scored& s) { return score > s.score; });
-    chosen.insert(at, {block, score});
-    if (chosen.size() == forced_count + room) worst = chosen.back().score;
-  }
-  std::sort(chosen.begin(), chosen.end(),
-            [](const Scored& a, const Scored& b) { return a.block < b.block; });
-
+  std::ranges::sort(chosen, {}, &Scored::block);
   const int64_t pair = row * args.shape->groups + group;
   for (uint32_t j = 0; j < args.k; j++) {
     const bool used = j < chosen.size();
@@ -113,60 +169,214 @@ void choose(const SelectArgs& args, int64_t row, int64_t group, const float* sco
   }
 }
 
-// Rows [first, first + rows) of one timeline.
-void select_rows(const Kernels& kernels, const SelectArgs& args, int64_t first, int64_t rows,
-                 ThreadPool& pool) {
-  const PageShape& shape = *args.shape;
-  const int64_t groups = shape.groups, count = rows * groups;
-  const Timeline& timeline = *args.rows[first].timeline;
-  uint32_t last = 0;
-  for (int64_t i = 0; i < rows; i++) last = std::max(last, args.rows[first + i].block);
-  const int64_t blocks = int64_t{last} + 1;
+// The least score that still enters the best blocks of one query, as threads find scores in any
+// order. It only rises, and never beyond the last one's score in the end.
+class Least {
+ public:
+  Least(const SelectArgs& args, int64_t row) : best_(args, row), value_(best_.worst()) {}
 
-  thread_local Queries queries;
-  Queries& q = queries;
-  read_queries(kernels, args, first, rows, q);
-  thread_local Buffer kept;
-  kept.reserve(static_cast<size_t>(blocks * count) * sizeof(float));
-  float* const scores = kept.as<float>();  // [blocks][rows][G]
+  float value() const { return value_.load(std::memory_order_relaxed); }
+  void offer(uint32_t block, float score) {
+    if (!(score > value())) return;
+    const std::lock_guard lock(mutex_);
+    best_.offer(block, score);
+    value_.store(best_.worst(), std::memory_order_relaxed);
+  }
 
-  pool.parallel_for(blocks, 8, [&](int64_t begin, int64_t end) {
-    std::vector<int> visible(static_cast<size_t>(count));
-    for (int64_t b = begin; b < end; b++) {
-      const auto block = static_cast<uint32_t>(b);
-      float* const out = scores + b * count;
-      int most = 0;
-      for (int64_t i = 0; i < count; i++) {
-        const auto sees = static_cast<int>(visible_slots(args.rows[first + i / groups], block));
-        visible[static_cast<size_t>(i)] = sees;
-        most = std::max(most, sees);
+ private:
+  std::mutex mutex_;
+  Best best_;
+  std::atomic<float> value_;
+};
+
+// Rows [first, first + rows) of one timeline, scored together.
+class RowsScan {
+ public:
+  RowsScan(const Kernels& kernels, const SelectArgs& args, int64_t first, int64_t rows,
+           ThreadPool& pool)
+      : kernels_(kernels),
+        args_(args),
+        shape_(*args.shape),
+        timeline_(*args.rows[first].timeline),
+        pool_(pool),
+        first_(first),
+        count_(rows * args.shape->groups) {
+    uint32_t last = 0;
+    for (int64_t i = 0; i < rows; i++) last = std::max(last, args.rows[first + i].block);
+    blocks_ = int64_t{last} + 1;
+    thread_local Queries queries;
+    read_queries(kernels, args, first, rows, queries);
+    queries_ = &queries;
+  }
+
+  void run() {
+    thread_local Buffer kept;
+    kept.reserve(static_cast<size_t>(blocks_ * count_) * sizeof(float));
+    scores_ = kept.as<float>();
+    if (has_planes() && by_planes()) {
+      bound_queries(*queries_);
+      scan_planes();
+    } else {
+      each_block([&](uint32_t, const Page& page, const int* visible, int most, float* out) {
+        return score_whole(page, visible, most, out);
+      });
+    }
+    pool_.parallel_for(count_, 4, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) {
+        Best best(args_, row_of(i));
+        for (int64_t b = 0; b < blocks_; b++) best.offer(static_cast<uint32_t>(b), score(b, i));
+        write(args_, row_of(i), group_of(i), best, [&](uint32_t b) { return score(b, i); });
       }
-      if (!most) {
-        std::fill(out, out + count, kNotVisible);
-        continue;
-      }
-      const Page& page = *timeline.pages[block];
-      if (shape.index_dim) {
-        score_block(kernels, shape, index_part(shape, page, args.layer), q, 0, visible.data(),
-                    count, out);
-        continue;
-      }
-      // `keys`: a group's queries against its own keys, one row at a time.
-      for (int64_t g = 0; g < groups; g++) {
-        const KvPart part = kv_part(shape, page, args.layer, g);
-        for (int64_t i = 0; i < rows; i++) {
-          score_block(kernels, shape, {part.keys, part.key_scale}, q, i * groups + g,
-                      &visible[static_cast<size_t>(i * groups + g)], 1, out + i * groups + g);
+    });
+    if (!args_.count) return;
+    args_.count->bytes += counted_.bytes;
+    args_.count->panels += counted_.panels;
+    args_.count->whole += counted_.whole;
+  }
+
+ private:
+  bool has_planes() const { return shape_.kv == KvType::i8 && shape_.index_dim; }
+  bool by_planes() const {
+    if (args_.scan != Scan::by_size) return args_.scan == Scan::planes;
+    return count_ <= kMostPlaneQueries && blocks_ >= kLeastPlaneBlocks;
+  }
+  int64_t row_of(int64_t query) const { return first_ + query / shape_.groups; }
+  int64_t group_of(int64_t query) const { return query % shape_.groups; }
+  float& score(int64_t block, int64_t query) const { return scores_[block * count_ + query]; }
+
+  // What each query sees of the block; the most of all.
+  int look(int64_t block, std::vector<int>& visible) const {
+    int most = 0;
+    for (int64_t i = 0; i < count_; i++) {
+      const auto sees =
+          static_cast<int>(visible_slots(args_.rows[row_of(i)], static_cast<uint32_t>(block)));
+      visible[static_cast<size_t>(i)] = sees;
+      most = std::max(most, sees);
+    }
+    return most;
+  }
+
+  // Scores of every block that anybody sees, kNotVisible of the others. `one` gives those of one
+  // block, and returns what it read.
+  template <typename One>
+  void each_block(const One& one) {
+    pool_.parallel_for(blocks_, 8, [&](int64_t begin, int64_t end) {
+      std::vector<int> visible(static_cast<size_t>(count_));
+      ScanCount read;
+      for (int64_t b = begin; b < end; b++) {
+        float* const out = &score(b, 0);
+        const int most = look(b, visible);
+        if (!most) {
+          std::fill(out, out + count_, kNotVisible);
+          continue;
         }
+        const ScanCount of_block =
+            one(static_cast<uint32_t>(b), *timeline_.pages[b], visible.data(), most, out);
+        read.bytes += of_block.bytes;
+        read.panels += of_block.panels;
+        read.whole += of_block.whole;
       }
+      const std::lock_guard lock(count_mutex_);
+      counted_.bytes += read.bytes;
+      counted_.panels += read.panels;
+      counted_.whole += read.whole;
+    });
+  }
+
+  // Scores of one block from all that it holds.
+  ScanCount score_whole(const Page& page, const int* visible, int most, float* out) const {
+    const Queries& q = *queries_;
+    const auto panels = static_cast<uint64_t>((most + kPanel - 1) / kPanel);
+    if (has_planes()) {
+      thread_local Buffer joined;
+      joined.reserve(2 * plane_bytes(shape_.index_dim));
+      const PlanesPart part = planes_part(shape_, page, args_.layer);
+      kernels_.join_planes(part.high, part.low, q.width, joined.as<uint8_t>());
+      score_block(kernels_, shape_, {joined.as<std::byte>(), part.scale}, q, 0, visible, count_,
+                  out);
+      return {.bytes = 2 * plane_bytes(shape_.index_dim) + scales_bytes(shape_.kv),
+              .panels = panels,
+              .whole = panels};
     }
-  });
-  pool.parallel_for(count, 4, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) {
-      choose(args, first + i / groups, i % groups, scores + i, count);
+    if (shape_.index_dim) {
+      score_block(kernels_, shape_, index_part(shape_, page, args_.layer), q, 0, visible, count_,
+                  out);
+      return {.bytes = tokens_bytes(shape_.kv, shape_.index_dim),
+              .panels = panels,
+              .whole = panels};
     }
-  });
-}
+    // `keys`: a group's queries against its own keys, one row at a time.
+    for (int64_t i = 0; i < count_; i++) {
+      const KvPart part = kv_part(shape_, page, args_.layer, group_of(i));
+      score_block(kernels_, shape_, {part.keys, part.key_scale}, q, i, visible + i, 1, out + i);
+    }
+    return {.bytes = static_cast<uint64_t>(shape_.groups) *
+                     (tokens_bytes(shape_.kv, shape_.head_dim) + scales_bytes(shape_.kv)),
+            .panels = panels,
+            .whole = panels};
+  }
+
+  // Forced blocks get their scores from all that they hold. Of the others a score that does not
+  // enter the best may come out too low, or as kNotVisible: what was not read scores, by its bound,
+  // below a score that did not enter either. `>=` there, as of equal scores the lower id counts.
+  void scan_planes() {
+    const Queries& q = *queries_;
+    const PlaneQueries queries = {.q = q.bytes.as<int8_t>(),
+                                  .sum = q.sum.data(),
+                                  .start = q.start.data(),
+                                  .length = q.length.data(),
+                                  .scale = q.scale.data(),
+                                  .rows = count_};
+    std::vector<std::unique_ptr<Least>> least;
+    for (int64_t i = 0; i < count_; i++) {
+      least.push_back(std::make_unique<Least>(args_, row_of(i)));
+    }
+    const uint32_t* const forced = args_.forced + first_ * args_.forced_count;
+    const uint32_t* const forced_end = forced + count_ / shape_.groups * args_.forced_count;
+    each_block([&](uint32_t block, const Page& page, const int* visible, int most, float* out) {
+      ScanCount read;
+      if (std::find(forced, forced_end, block) != forced_end) {
+        read = score_whole(page, visible, most, out);
+      } else {
+        if (block + 1 < blocks_) fetch_planes(block + 1);
+        thread_local std::vector<float> values;
+        values.clear();
+        for (const auto& each : least) values.push_back(each->value());
+        const unsigned scored =
+            kernels_.score_planes(planes_part(shape_, page, args_.layer).keys(), q.width, queries,
+                                  visible, values.data(), out);
+        read.panels = static_cast<uint64_t>((most + kPanel - 1) / kPanel);
+        read.whole = static_cast<uint64_t>(std::popcount(scored));
+        read.bytes = high_bytes(shape_.index_dim) +
+                     read.whole * (plane_bytes(shape_.index_dim) / (kBlockTokens / kPanel));
+      }
+      for (int64_t i = 0; i < count_; i++) least[static_cast<size_t>(i)]->offer(block, out[i]);
+      return read;
+    });
+  }
+
+  // Has the next block's planes begin to come. The processor reads on by itself from there.
+  void fetch_planes(uint32_t block) const {
+    const PlanesPart part = planes_part(shape_, *timeline_.pages[block], args_.layer);
+    const auto bytes = static_cast<int64_t>(plane_bytes(shape_.index_dim));
+    for (int64_t at = 0; at < std::min<int64_t>(bytes, 1024); at += 64) {
+      __builtin_prefetch(part.high + at);
+    }
+    __builtin_prefetch(part.scale);
+  }
+
+  const Kernels& kernels_;
+  const SelectArgs& args_;
+  const PageShape& shape_;
+  const Timeline& timeline_;
+  ThreadPool& pool_;
+  int64_t first_, count_;  // count: queries, rows * groups
+  int64_t blocks_ = 0;
+  Queries* queries_ = nullptr;
+  float* scores_ = nullptr;  // [blocks][rows][G]
+  std::mutex count_mutex_;
+  ScanCount counted_;
+};
 
 }  // namespace
 
@@ -177,7 +387,7 @@ void select(const Kernels& kernels, const SelectArgs& args, ThreadPool& pool) {
            args.rows[first + rows].timeline == args.rows[first].timeline) {
       rows++;
     }
-    select_rows(kernels, args, first, rows, pool);
+    RowsScan(kernels, args, first, rows, pool).run();
     first += rows;
   }
 }

@@ -56,6 +56,10 @@ BS_INLINE F32 load_bf16(const uint16_t* p) {
   const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16))};
 }
+BS_INLINE F32 load_u8(const uint8_t* p) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes))};
+}
 // Lanes below `count` of a, the others of b.
 BS_INLINE F32 first_lanes(int count, F32 a, F32 b) {
   const unsigned mask = count >= kLanes ? 0xFFFFu : count <= 0 ? 0u : (1u << count) - 1;
@@ -124,6 +128,13 @@ BS_INLINE B64 high_nibbles(B64 a) {
 BS_INLINE B64 flip_sign_bit(B64 a) {
   return {_mm512_xor_si512(a.v, _mm512_set1_epi8(static_cast<char>(0x80)))};
 }
+// The high half of every byte from a, the low one from b.
+BS_INLINE B64 halves(B64 a, B64 b) {
+  const __m512i high = _mm512_set1_epi8(static_cast<char>(0xF0));
+  return {_mm512_ternarylogic_epi32(high, a.v, b.v, 0xCA)};
+}
+BS_INLINE B64 half_up(B64 a) { return {_mm512_slli_epi16(a.v, 4)}; }
+BS_INLINE B64 half_down(B64 a) { return {_mm512_srli_epi16(a.v, 4)}; }
 BS_INLINE I32 as_i32(B64 a) { return {a.v}; }
 // acc + Σ4 u[i] s[i]. In assembly, because GCC 12 copies the accumulator before every intrinsic.
 BS_INLINE I32 dot_unsigned(I32 acc, B64 u, B64 s) {
@@ -199,6 +210,11 @@ BS_INLINE F32 load_bf16(const uint16_t* p) {
   const auto* const half = reinterpret_cast<const __m128i*>(p);
   return as_f32(I32{_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(half)), 16),
                     _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(half + 1)), 16)});
+}
+BS_INLINE F32 load_u8(const uint8_t* p) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return to_f32(
+      I32{_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(_mm_unpackhi_epi64(bytes, bytes))});
 }
 BS_INLINE I32 lanes_below(int count) {
   const __m256i n = _mm256_set1_epi32(count), lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
@@ -305,6 +321,13 @@ BS_INLINE B64 flip_sign_bit(B64 x) {
   const __m256i sign = _mm256_set1_epi8(static_cast<char>(0x80));
   return {_mm256_xor_si256(x.a, sign), _mm256_xor_si256(x.b, sign)};
 }
+BS_INLINE B64 halves(B64 x, B64 y) {
+  const __m256i high = _mm256_set1_epi8(static_cast<char>(0xF0));
+  return {_mm256_or_si256(_mm256_and_si256(high, x.a), _mm256_andnot_si256(high, y.a)),
+          _mm256_or_si256(_mm256_and_si256(high, x.b), _mm256_andnot_si256(high, y.b))};
+}
+BS_INLINE B64 half_up(B64 x) { return {_mm256_slli_epi16(x.a, 4), _mm256_slli_epi16(x.b, 4)}; }
+BS_INLINE B64 half_down(B64 x) { return {_mm256_srli_epi16(x.a, 4), _mm256_srli_epi16(x.b, 4)}; }
 BS_INLINE I32 as_i32(B64 x) { return {x.a, x.b}; }
 BS_INLINE __m256i dot_unsigned_half(__m256i acc, __m256i u, __m256i s) {
   // Pairs in 16 bits would saturate above 127 * 127 * 2, so even and odd bytes go apart.

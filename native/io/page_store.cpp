@@ -22,7 +22,8 @@ namespace blocksight {
 namespace {
 
 constexpr size_t kHeaderBytes = 4096;
-constexpr uint32_t kVersion = 1;
+// Of the file and of what its parts mean. 2: int8 index keys lie in two planes.
+constexpr uint32_t kVersion = 2;
 constexpr char kMagic[8] = {'B', 'S', 'P', 'A', 'G', 'E', '\r', '\n'};
 constexpr const char* kPageEnd = ".page";
 constexpr const char* kTemporaryEnd = ".tmp";

@@ -141,6 +141,17 @@ struct StoreArgs {
   const float* index_k = nullptr;  // [m][I], normalised; null when index_dim is 0
 };
 
+// How a selection reads the index; every way gives the same bits. by_size: whichever is faster for
+// the rows and blocks at hand. The others are for tests and benchmarks.
+enum class Scan : uint8_t { by_size, whole, planes };
+
+// What selections read of an index, counted as they read it.
+struct ScanCount {
+  uint64_t bytes = 0;
+  uint64_t panels = 0;  // of sixteen keys in sight, looked at
+  uint64_t whole = 0;   // of these, read in whole and not only in their high plane
+};
+
 // Selection (spec/msa.md section 2): raw dots, token-causal, max over the block, top K, ties to the
 // lower block id, forced blocks in and counted. Forced ids ascend and end with the row's own block.
 struct SelectArgs {
@@ -153,6 +164,8 @@ struct SelectArgs {
   uint32_t k = kSelected;
   uint32_t* blocks = nullptr;  // out [m][G][k] ascending, tail kNoBlock
   float* score = nullptr;      // out [m][G][k], tail 0
+  Scan scan = Scan::by_size;
+  ScanCount* count = nullptr;  // added to, where it is not null
 };
 
 // Two-phase block-sparse attention: softmax(q k / sqrt(E)) v over the visible slots of the selected

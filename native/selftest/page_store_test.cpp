@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -15,6 +16,7 @@
 
 #include "bytes.h"
 #include "check.h"
+#include "checksum.h"
 #include "sha256.h"
 
 namespace blocksight {
@@ -160,6 +162,26 @@ TEST("a flipped byte in any region of a page is found and the page removed") {
     write_file(path, padded);
     CHECK(load(*store, 1));
   }
+}
+
+TEST("a page of another version is removed, and saved anew") {
+  const Folder folder;
+  const auto store = PageStore::open(folder.path(), kRoomy);
+  save(*store, 1);
+  const fs::path path = only_file(folder);
+  const std::string good = read_file(path);
+  // Everything else of the header is right, its checksum too.
+  std::string old = good;
+  CHECK_EQ(old[8], 2);
+  old[8] = 1;
+  const uint64_t checksum = checksum64(old.data(), 80);
+  std::memcpy(old.data() + 80, &checksum, sizeof checksum);
+  write_file(path, old);
+  CHECK(!load(*store, 1));
+  CHECK(!fs::exists(path));
+  save(*store, 1);
+  CHECK(read_file(path) == good);
+  CHECK(load(*store, 1));
 }
 
 TEST("a page that is cut, grown, empty, renamed or no file is removed") {
