@@ -18,7 +18,7 @@ namespace blocksight::cpu {
 
 const Kernels BS_KERNELS = {
     .isa = BS_ISA,
-    .prefill = kHasTiles ? BS_ISA "-bf16" : BS_ISA "-i8",
+    .prefill = kHasTiles ? BS_ISA "-bf16" : BS_ISA "-i8-deltas",
     .decode = BS_ISA "-nibbles",
     .bf16 = kHasTiles ? BS_ISA "-bf16" : BS_ISA "-f32",
     .has_tiles = kHasTiles,

@@ -79,7 +79,7 @@ struct I8Product {
   Form form;
   const uint8_t* w[2];      // panels [depth/4][16][4]; the second may repeat the first
   const float* w_scale[2];  // scale and minimum, [depth / kSub][2][16]
-  int64_t depth;            // a multiple of 64
+  int64_t depth;            // a multiple of 16
   float* y;                 // [rows][y_stride]
   int64_t y_stride;
   int64_t rows;

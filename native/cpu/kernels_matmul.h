@@ -265,10 +265,10 @@ constexpr int kByteRows = 6;
 constexpr int kByteRows = 3;
 #endif
 
-// The dots of 32 inputs of R rows with P panels.
+// The dots of a run, of so many fours of its inputs, of R rows with P panels.
 #ifdef __AVX512F__
 template <Form F, int R, int P>
-BS_INLINE void dots_i8(const ByteRun* x, const uint8_t* const* w, I32 (&acc)[R][P]) {
+BS_INLINE void dots_i8(const ByteRun* x, const uint8_t* const* w, int fours, I32 (&acc)[R][P]) {
 #pragma GCC unroll 8
   for (int r = 0; r < R; r++) {
 #pragma GCC unroll 4
@@ -278,7 +278,7 @@ BS_INLINE void dots_i8(const ByteRun* x, const uint8_t* const* w, I32 (&acc)[R][
     }
   }
 #pragma GCC unroll 1
-  for (int q = 0; q < 8; q++) {
+  for (int q = 0; q < fours; q++) {
     B64 panel[P];
 #pragma GCC unroll 4
     for (int p = 0; p < P; p++) panel[p] = load64(w[p] + q * 64);
@@ -305,11 +305,11 @@ BS_INLINE I32 add_extra(I32 acc, B64 w, B64 x) {
   return dot_nibbles({_mm256_madd_epi16(acc.a, ones), _mm256_madd_epi16(acc.b, ones)}, w, x);
 }
 template <Form F, int R, int P>
-BS_INLINE void dots_i8(const ByteRun* x, const uint8_t* const* w, I32 (&acc)[R][P]) {
+BS_INLINE void dots_i8(const ByteRun* x, const uint8_t* const* w, int fours, I32 (&acc)[R][P]) {
   static_assert(P == 1);
   for (int r = 0; r < R; r++) acc[r][0] = i32(0);
 #pragma GCC unroll 1
-  for (int q = 0; q < 8; q++) {
+  for (int q = 0; q < fours; q++) {
     const B64 panel = load64(w[0] + q * 64);
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++) {
@@ -349,9 +349,9 @@ BS_INLINE void i8_tile(const I8Product& a, int64_t row, int first) {
     scale[p] = a.w_scale[first + p];
   }
   const ByteRun* x = a.x + row / kRunRows * a.x_stride + row % kRunRows;
-  for (int64_t sub = 0; sub < a.depth / kSub; sub++, x += kRunRows) {
+  for (int64_t at = 0; at < a.depth; at += kSub, x += kRunRows) {
     I32 acc[R][P];
-    dots_i8<F, R, P>(x, w, acc);
+    dots_i8<F, R, P>(x, w, a.depth - at < kSub ? static_cast<int>(a.depth - at) / 4 : 8, acc);
 #pragma GCC unroll 4
     for (int p = 0; p < P; p++) {
       if (F == Form::nibble) {
@@ -381,6 +381,10 @@ BS_INLINE void i8_tile(const I8Product& a, int64_t row, int first) {
 template <Form F>
 BS_INLINE void i8_product_of(const I8Product& a) {
   for (int64_t row = 0; row < a.rows; row += kByteRows) {
+    if (a.cols <= kPanel) {
+      i8_tile<F, kByteRows, 1>(a, row, 0);
+      continue;
+    }
     for (int p = 0; p * kPanel < a.cols; p += kPanelTile) {
       i8_tile<F, kByteRows, kPanelTile>(a, row, p);
     }

@@ -2,6 +2,7 @@
 // has the arithmetic.
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 #include "cpu.h"
 #include "packed.h"
@@ -30,8 +31,23 @@ const PackedMatrix& packed(const Linear* linear) {
 // calls, as prefill would else map and unmap some 20 MB for every product.
 struct Activations {
   int64_t cols = 0, padded = 0, groups = 0, rank = 0, tile_rank = 0;
-  Buffer words, runs, high, low, scale, sub_sum, sub_value, inner, inner_words;
+  int64_t delta_runs = 0;  // of a row, of all linears in integers
+  Buffer words, runs, high, low, scale, sub_sum, sub_value, inner, inner_words, delta;
 };
+
+// How a matrix is multiplied: never chosen by the number of rows, so that a row's result is one.
+enum class Way { i8, bf16, f32, matvec };
+
+Way way_of(const Kernels& kernels, const MatmulArgs& args, const Linear* linear) {
+  const PackedMatrix& matrix = packed(linear);
+  const bool prefill = args.phase == Phase::prefill;
+  if (matrix.is_i8() && !prefill) return Way::matvec;
+  // Prefill only: a question's few rows would waste tiles, and its numbers decide the answer.
+  if (kernels.has_tiles && prefill && matrix.numerics() != Numerics::f32) return Way::bf16;
+  return matrix.is_i8() ? Way::i8 : Way::f32;
+}
+
+int64_t delta_runs(const PackedMatrix& matrix) { return (matrix.rank() + kSub - 1) / kSub; }
 
 void quantize_rows(const Kernels& kernels, const MatmulArgs& args, Activations& a,
                    ThreadPool& pool) {
@@ -81,12 +97,116 @@ void round_rows(const Kernels& kernels, const MatmulArgs& args, Activations& a, 
   });
 }
 
-// x Aᵀ of every linear with a delta, side by side: inner[m][rank].
+// Where a tile's weights are expanded to; one a thread.
+struct Expanded {
+  Buffer weight, scale;
+};
+thread_local Expanded expanded;
+
+// Runs of rows from a multiple of kRunRows: [rows / kRunRows][stride / kRunRows][kRunRows].
+struct Runs {
+  const ByteRun* first;
+  int64_t stride;
+};
+
+// What `cols` outputs (of one or two panels) get of `depth` inputs of `rows` rows, which are read
+// once for every two panels, weights once a call: rows times as many products as bytes of weights.
+void i8_columns(const Kernels& kernels, const Runs& x, std::span<const Panel> panels, int64_t depth,
+                int64_t rows, int64_t cols, float* y, int64_t y_stride, bool accumulate) {
+  constexpr int64_t kScales = kDepth / kSub * 2 * kPanel;
+  expanded.weight.reserve(kTilePanels * kDepth * kPanel);
+  expanded.scale.reserve(kTilePanels * kScales * sizeof(float));
+  const auto last = static_cast<int64_t>(panels.size()) - 1;
+  I8Product product = {};
+  for (int64_t begin = 0; begin < depth; begin += kDepth) {
+    const int64_t end = std::min(begin + kDepth, depth);
+    for (int64_t p = 0; p < kTilePanels; p++) {
+      const int64_t at = std::min(p, last);
+      uint8_t* const weight = expanded.weight.as<uint8_t>() + at * kDepth * kPanel;
+      float* const scale = expanded.scale.as<float>() + at * kScales;
+      // Panels are stored by 64 inputs.
+      const int64_t stored = (end + 63) / 64 * 64;
+      if (p == at) {
+        kernels.expand_i8(panels[static_cast<size_t>(p)], begin, stored, weight, scale);
+      }
+      product.w[p] = weight;
+      product.w_scale[p] = scale;
+    }
+    product.x = x.first + begin / kSub * kRunRows;
+    product.x_stride = x.stride;
+    product.form = panels[0].form;
+    product.depth = end - begin;
+    product.y = y;
+    product.y_stride = y_stride;
+    product.rows = rows;
+    product.cols = static_cast<int>(cols);
+    product.accumulate = accumulate || begin > 0;
+    kernels.i8_product(product);
+  }
+}
+
+Runs runs_of(const Activations& a, int64_t row) {
+  const int64_t stride = a.padded / kSub * kRunRows;
+  return {a.runs.as<ByteRun>() + row / kRunRows * stride, stride};
+}
+
+// x Aᵀ of the linears in integers, in runs for the product with B, every linear's side by side.
+// Both products of a delta are in bytes; at rank 16 they are a twentieth of the scout's.
+void low_rank_runs(const Kernels& kernels, const MatmulArgs& args, Activations& a,
+                   ThreadPool& pool) {
+  std::vector<const PackedMatrix*> matrices;
+  int64_t most_rank = 0;
+  a.delta_runs = 0;
+  for (const Linear* linear : args.linears) {
+    const PackedMatrix& matrix = packed(linear);
+    if (!matrix.rank() || way_of(kernels, args, linear) != Way::i8) continue;
+    matrices.push_back(&matrix);
+    most_rank = std::max(most_rank, matrix.rank());
+    a.delta_runs += delta_runs(matrix);
+  }
+  if (matrices.empty()) return;
+  constexpr int64_t kRows = 8 * kRunRows;
+  const int64_t tiles = (args.m + kRunRows - 1) / kRunRows;
+  a.delta.reserve(static_cast<size_t>(tiles * a.delta_runs * kRunRows) * sizeof(ByteRun));
+  pool.parallel_for((args.m + kRows - 1) / kRows, 1, [&](int64_t begin, int64_t end) {
+    thread_local std::vector<float> inner;
+    inner.resize(static_cast<size_t>(kRows * most_rank));
+    for (int64_t row = begin * kRows; row < std::min(end * kRows, args.m); row += kRows) {
+      const int64_t rows = std::min(kRows, args.m - row);
+      int64_t run = 0;
+      for (const PackedMatrix* matrix : matrices) {
+        const int64_t rank = matrix->rank(), runs = delta_runs(*matrix);
+        for (int64_t r = 0; r < rank; r += kTileCols) {
+          const int64_t cols = std::min(kTileCols, rank - r), panel = r / kPanel;
+          const Panel panels[] = {matrix->byte_a(panel),
+                                  matrix->byte_a(cols > kPanel ? panel + 1 : panel)};
+          i8_columns(kernels, runs_of(a, row), {panels, static_cast<size_t>(cols / kPanel)},
+                     a.padded, rows, cols, inner.data() + r, rank, false);
+        }
+        for (int64_t i = 0; i < (rows + kRunRows - 1) / kRunRows * kRunRows; i++) {
+          const int64_t tile = (row + i) / kRunRows;
+          ByteRun* const to =
+              a.delta.as<ByteRun>() + (tile * a.delta_runs + run) * kRunRows + i % kRunRows;
+          if (i < rows) kernels.quantize_row(inner.data() + i * rank, rank, runs * kSub, to);
+          for (int64_t k = 0; k < runs * kRunRows; k += kRunRows) {
+            if (i >= rows) to[k] = {};
+            to[k].scale *= matrix->delta_unit();
+            to[k].value *= matrix->delta_unit();
+          }
+        }
+        run += runs;
+      }
+    }
+  });
+}
+
+// x Aᵀ of every other linear with a delta, side by side: inner[m][rank].
 void low_rank_inner(const Kernels& kernels, const MatmulArgs& args, Activations& a,
                     ThreadPool& pool) {
   std::vector<const float*> panels;
   for (const Linear* linear : args.linears) {
     const PackedMatrix& matrix = packed(linear);
+    if (way_of(kernels, args, linear) == Way::i8) continue;
     for (int64_t r = 0; r < matrix.rank() / kPanel; r++) panels.push_back(matrix.low_rank_a(r));
   }
   a.rank = static_cast<int64_t>(panels.size()) * kPanel;
@@ -166,46 +286,27 @@ struct Tile {
   const PackedMatrix* matrix;
   float* y;                   // [m][rows of the linear]
   int64_t inner, inner_word;  // first column of the linear's part of `inner`, `inner_words`
+  int64_t delta_run;          // the linear's first run among the deltas'
   int64_t panel, row, rows;
   int cols;
 };
 
-// How a matrix is multiplied: never chosen by the number of rows, so that a row's result is one.
-enum class Way { i8, bf16, f32, matvec };
-
-// Where a tile's weights are expanded to; one a thread.
-struct Expanded {
-  Buffer weight, scale;
-};
-thread_local Expanded expanded;
-
 void tile_i8(const Kernels& kernels, const Tile& t, const Activations& a) {
-  constexpr int64_t kScales = kDepth / kSub * 2 * kPanel;
-  expanded.weight.reserve(kTilePanels * kDepth * kPanel);
-  expanded.scale.reserve(kTilePanels * kScales * sizeof(float));
-  const int64_t panels = (t.cols + kPanel - 1) / kPanel;
-  I8Product product = {};
-  for (int64_t begin = 0; begin < a.padded; begin += kDepth) {
-    const int64_t end = std::min(begin + kDepth, a.padded);
-    for (int64_t p = 0; p < kTilePanels; p++) {
-      const int64_t at = std::min(p, panels - 1);
-      uint8_t* const weight = expanded.weight.as<uint8_t>() + at * kDepth * kPanel;
-      float* const scale = expanded.scale.as<float>() + at * kScales;
-      if (p == at) kernels.expand_i8(t.matrix->panel(t.panel + p), begin, end, weight, scale);
-      product.w[p] = weight;
-      product.w_scale[p] = scale;
-    }
-    product.x_stride = a.padded / kSub * kRunRows;
-    product.x = a.runs.as<ByteRun>() + t.row / kRunRows * product.x_stride + begin / kSub * kRunRows;
-    product.form = t.matrix->form();
-    product.depth = end - begin;
-    product.y = t.y + t.row * t.matrix->rows() + t.panel * kPanel;
-    product.y_stride = t.matrix->rows();
-    product.rows = t.rows;
-    product.cols = t.cols;
-    product.accumulate = begin > 0;
-    kernels.i8_product(product);
-  }
+  const PackedMatrix& matrix = *t.matrix;
+  const auto panels = static_cast<size_t>((t.cols + kPanel - 1) / kPanel);
+  float* const y = t.y + t.row * matrix.rows() + t.panel * kPanel;
+  const auto add = [&](const Runs& x, const Panel& first, const Panel& second, int64_t depth,
+                       bool accumulate) {
+    const Panel both[] = {first, second};
+    i8_columns(kernels, x, {both, panels}, depth, t.rows, t.cols, y, matrix.rows(), accumulate);
+  };
+  const int64_t next = t.panel + static_cast<int64_t>(panels) - 1;
+  add(runs_of(a, t.row), matrix.panel(t.panel), matrix.panel(next), a.padded, false);
+  if (!matrix.rank()) return;
+  const int64_t stride = a.delta_runs * kRunRows;
+  const ByteRun* const delta =
+      a.delta.as<ByteRun>() + t.row / kRunRows * stride + t.delta_run * kRunRows;
+  add({delta, stride}, matrix.byte_b(t.panel), matrix.byte_b(next), matrix.rank(), true);
 }
 
 void tile_f32(const Kernels& kernels, const Tile& t, const MatmulArgs& args) {
@@ -329,25 +430,19 @@ void matmul(const Kernels& kernels, const MatmulArgs& args, ThreadPool& pool) {
   a.cols = packed(args.linears[0]).cols();
   a.padded = packed(args.linears[0]).padded();
   a.groups = (a.padded + kGroup - 1) / kGroup;
-  const auto way_of = [&](const PackedMatrix& matrix) {
-    const bool prefill = args.phase == Phase::prefill;
-    if (matrix.is_i8() && !prefill) return Way::matvec;
-    // Prefill only: a question's few rows would waste tiles, and its numbers decide the answer.
-    if (kernels.has_tiles && prefill && matrix.numerics() != Numerics::f32) return Way::bf16;
-    return matrix.is_i8() ? Way::i8 : Way::f32;
-  };
   const auto any = [&](Way way) {
     return std::any_of(args.linears.begin(), args.linears.end(),
-                       [&](const Linear* linear) { return way_of(packed(linear)) == way; });
+                       [&](const Linear* linear) { return way_of(kernels, args, linear) == way; });
   };
   if (any(Way::i8)) quantize_rows(kernels, args, a, pool);
   if (any(Way::bf16)) round_rows(kernels, args, a, pool);
   if (any(Way::matvec)) split_rows(kernels, args, a, pool);
   const bool on_tiles = any(Way::bf16);
+  low_rank_runs(kernels, args, a, pool);
   (on_tiles ? low_rank_tiles : low_rank_inner)(kernels, args, a, pool);
 
   std::vector<Tile> tiles;
-  int64_t inner = 0, inner_word = 0;
+  int64_t inner = 0, inner_word = 0, delta_run = 0;
   for (size_t l = 0; l < args.linears.size(); l++) {
     const PackedMatrix& matrix = packed(args.linears[l]);
     for (int64_t panel = 0; panel < matrix.panels(); panel += kTilePanels) {
@@ -357,10 +452,15 @@ void matmul(const Kernels& kernels, const MatmulArgs& args, ThreadPool& pool) {
            .y = args.y[l],
            .inner = inner,
            .inner_word = inner_word,
+           .delta_run = delta_run,
            .panel = panel,
            .row = 0,
            .rows = 0,
            .cols = static_cast<int>(std::min(kTileCols, matrix.rows() - panel * kPanel))});
+    }
+    if (way_of(kernels, args, args.linears[l]) == Way::i8) {
+      delta_run += delta_runs(matrix);
+      continue;
     }
     inner += matrix.rank();
     inner_word += matrix.tile_rank();
@@ -373,7 +473,8 @@ void matmul(const Kernels& kernels, const MatmulArgs& args, ThreadPool& pool) {
       Tile t = tiles[static_cast<size_t>(i % count)];
       t.row = i / count * kRowChunk;
       t.rows = std::min(kRowChunk, args.m - t.row);
-      switch (way_of(*t.matrix)) {
+      const Way way = way_of(kernels, args, t.linear);
+      switch (way) {
         case Way::i8:
           tile_i8(kernels, t, a);
           break;
@@ -388,7 +489,8 @@ void matmul(const Kernels& kernels, const MatmulArgs& args, ThreadPool& pool) {
           break;
       }
       if (!t.linear->bias.empty()) add_bias(t);
-      if (t.matrix->rank()) (on_tiles ? add_low_rank_tiles : add_low_rank)(kernels, t, a);
+      if (way == Way::i8 || !t.matrix->rank()) continue;
+      (on_tiles ? add_low_rank_tiles : add_low_rank)(kernels, t, a);
     }
   });
 }

@@ -98,6 +98,24 @@ uint16_t quantize_bytes(const float* values, int8_t* out) {
   return scale;
 }
 
+// Row r of a panel of bytes.
+void pack_bytes(const Panel& panel, int64_t r, const float* values, int64_t padded) {
+  int8_t bytes[kSub];
+  for (int64_t sub = 0; sub * kSub < padded; sub++) {
+    const_cast<uint16_t*>(panel.scale(sub))[r] = quantize_bytes(values + sub * kSub, bytes);
+    uint8_t* const to = const_cast<uint8_t*>(panel.values(sub)) + r * 4;
+    for (int q = 0; q < 8; q++) std::memcpy(to + q * 64, bytes + q * 4, 4);
+  }
+}
+
+// The power of two that brings the largest value near 1; 1 where there is none.
+float power_to_one(const std::vector<float>& values) {
+  float most = 0;
+  for (const float x : values) most = std::max(most, std::abs(x));
+  if (!(most > 0) || !std::isfinite(most)) return 1;
+  return std::ldexp(1.0f, std::clamp(-std::ilogb(most), -60, 60));
+}
+
 }  // namespace
 
 PackedMatrix::PackedMatrix(const Linear& linear, Numerics numerics, ThreadPool& pool)
@@ -114,6 +132,7 @@ PackedMatrix::PackedMatrix(const Linear& linear, Numerics numerics, ThreadPool& 
   if (linear.low_rank) {
     pack_low_rank(*linear.low_rank);
     pack_tiles(*linear.low_rank);
+    if (is_i8()) pack_low_rank_bytes(*linear.low_rank);
   }
 }
 
@@ -121,12 +140,34 @@ Panel PackedMatrix::panel(int64_t index) const {
   return {form_, weight_.as<const uint8_t>(static_cast<size_t>(index) * panel_bytes_)};
 }
 
+void PackedMatrix::pack_low_rank_bytes(const LowRank& delta) {
+  byte_a_.reserve(static_cast<size_t>(rank_ / kPanel * byte_panel(padded_)));
+  byte_b_.reserve(static_cast<size_t>(panels() * byte_panel(byte_rank())));
+  std::memset(byte_a_.as<char>(), 0, byte_a_.bytes());
+  std::memset(byte_b_.as<char>(), 0, byte_b_.bytes());
+  const float power_a = power_to_one(delta.a), power_b = power_to_one(delta.b);
+  delta_unit_ = delta.scale / power_a / power_b;
+  std::vector<float> values(static_cast<size_t>(std::max(padded_, byte_rank())), 0.0f);
+  for (int64_t r = 0; r < delta.rank; r++) {
+    for (int64_t k = 0; k < cols_; k++) {
+      values[static_cast<size_t>(k)] = power_a * delta.a[static_cast<size_t>(r * cols_ + k)];
+    }
+    pack_bytes(byte_a(r / kPanel), r % kPanel, values.data(), padded_);
+  }
+  std::fill(values.begin(), values.end(), 0.0f);
+  for (int64_t row = 0; row < rows_; row++) {
+    for (int64_t r = 0; r < delta.rank; r++) {
+      values[static_cast<size_t>(r)] = power_b * delta.b[static_cast<size_t>(row * delta.rank + r)];
+    }
+    pack_bytes(byte_b(row / kPanel), row % kPanel, values.data(), byte_rank());
+  }
+}
+
 void PackedMatrix::pack_rows(const StoredMatrix& matrix, int64_t index) {
   auto* const data = weight_.as<uint8_t>(static_cast<size_t>(index) * panel_bytes_);
   const Panel stored = panel(index);
   std::memset(data, 0, panel_bytes_);
   std::vector<float> values(static_cast<size_t>(padded_), 0.0f);
-  int8_t bytes[kSub];
   for (int64_t r = 0; r < kPanel && index * kPanel + r < rows_; r++) {
     const int64_t from = stored_row(matrix, index * kPanel + r);
     const std::byte* const row = matrix.data + static_cast<size_t>(from) * matrix.row_bytes;
@@ -143,19 +184,16 @@ void PackedMatrix::pack_rows(const StoredMatrix& matrix, int64_t index) {
       }
       continue;
     }
+    if (form_ == Form::byte) {
+      pack_bytes(stored, r, values.data(), padded_);
+      continue;
+    }
     for (int64_t sub = 0; sub * kSub < cols_; sub++) {
-      if (form_ == Form::nibble) {
-        const SubBlock block = read_sub_block(matrix.type, row, sub);
-        const_cast<uint16_t*>(stored.scale(sub))[r] = float_to_half(block.scale);
-        const_cast<uint16_t*>(stored.minimum(sub))[r] = float_to_half(block.minimum);
-        uint8_t* const to = const_cast<uint8_t*>(stored.values(sub)) + r * 4;
-        for (int q = 0; q < 4; q++) std::memcpy(to + q * 64, block.nibbles + q * 4, 4);
-      } else {
-        const_cast<uint16_t*>(stored.scale(sub))[r] =
-            quantize_bytes(values.data() + sub * kSub, bytes);
-        uint8_t* const to = const_cast<uint8_t*>(stored.values(sub)) + r * 4;
-        for (int q = 0; q < 8; q++) std::memcpy(to + q * 64, bytes + q * 4, 4);
-      }
+      const SubBlock block = read_sub_block(matrix.type, row, sub);
+      const_cast<uint16_t*>(stored.scale(sub))[r] = float_to_half(block.scale);
+      const_cast<uint16_t*>(stored.minimum(sub))[r] = float_to_half(block.minimum);
+      uint8_t* const to = const_cast<uint8_t*>(stored.values(sub)) + r * 4;
+      for (int q = 0; q < 4; q++) std::memcpy(to + q * 64, block.nibbles + q * 4, 4);
     }
   }
 }

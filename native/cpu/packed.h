@@ -50,17 +50,30 @@ class PackedMatrix : public PreparedMatrix {
   const float* low_rank_b(int64_t index) const {
     return low_rank_b_.as<float>() + index * rank_ * kPanel;
   }
+  // In bytes for integer products, each factor times a power of two that keeps its scales in the
+  // range of f16; delta_unit() undoes both and has the delta's scale. Layout as the weight's.
+  Panel byte_a(int64_t index) const {
+    return {Form::byte, byte_a_.as<const uint8_t>() + index * byte_panel(padded_)};
+  }
+  Panel byte_b(int64_t index) const {
+    return {Form::byte, byte_b_.as<const uint8_t>() + index * byte_panel(byte_rank())};
+  }
+  int64_t byte_rank() const { return (rank_ + 63) / 64 * 64; }
+  float delta_unit() const { return delta_unit_; }
 
  private:
   void pack_rows(const StoredMatrix&, int64_t panel);
   void pack_low_rank(const LowRank&);
   void pack_tiles(const LowRank&);
+  void pack_low_rank_bytes(const LowRank&);
+  static int64_t byte_panel(int64_t padded) { return padded / 64 * pair_bytes(Form::byte); }
 
   Numerics numerics_;
   Form form_;
   int64_t rows_, cols_, padded_, rank_ = 0;
   size_t panel_bytes_ = 0;
-  Buffer weight_, low_rank_a_, low_rank_b_, tile_a_, tile_b_;
+  float delta_unit_ = 1;
+  Buffer weight_, low_rank_a_, low_rank_b_, tile_a_, tile_b_, byte_a_, byte_b_;
 };
 
 }  // namespace blocksight::cpu
