@@ -22,7 +22,7 @@ export function goldenOptions() {
   const from = path.join(root, "test/golden");
   const to = path.join(root, "build/golden");
   mkdirSync(to, { recursive: true });
-  for (const name of readdirSync(from).filter((file) => file.endsWith(".json.gz"))) {
+  for (const name of readdirSync(from).filter((file) => file.endsWith(".gz"))) {
     const packed = path.join(from, name);
     const unpacked = path.join(to, path.basename(name, ".gz"));
     if (existsSync(unpacked) && statSync(unpacked).mtimeMs > statSync(packed).mtimeMs) continue;
@@ -30,9 +30,9 @@ export function goldenOptions() {
   }
   // Goldens stay those of the adapters that they were made with, whatever ships today.
   for (const name of ["coder", "scout"]) {
-    const kept = path.join(from, `${name}.safetensors`);
+    if (existsSync(path.join(from, `${name}.safetensors.gz`))) continue;
     const shipped = path.join(root, `media/models/${name}.safetensors`);
-    copyFileSync(existsSync(kept) ? kept : shipped, path.join(to, `${name}.safetensors`));
+    copyFileSync(shipped, path.join(to, `${name}.safetensors`));
   }
   return [
     `--golden-dir=${to}`,
