@@ -262,11 +262,12 @@ export class AskRun {
     const onSteps = (steps: readonly Step[]): void => {
       for (const step of steps) {
         if (step.kind !== "question") tellQuestionRead();
+        const at = this.store.trace(this.model.role).length;
         this.keep([step]);
         const delta = text.append(step);
         if (delta.cited) {
           const { citation } = delta.cited;
-          const cited = citationOf(this.trace("cancelled"), citation.file, delta.cited.at);
+          const cited = citationOf(this.trace("cancelled"), citation.file, delta.cited.at, at);
           onEvent({ t: "citation", citation: cited });
         }
         if (delta.text !== "") onEvent({ t: "text", text: delta.text });

@@ -42,14 +42,15 @@ function answerOf(ask: AskTrace): { answer: string; citations: readonly Citation
   const citations: Citation[] = [];
   for (let at = 0; at < trace.length; at++) {
     const { cited } = text.append(trace.head(at));
-    if (cited) citations.push(citationOf(ask, cited.citation.file, cited.at));
+    if (cited) citations.push(citationOf(ask, cited.citation.file, cited.at, at));
   }
   text.flush();
   return { answer: text.text, citations };
 }
 
-export function citationOf(ask: AskTrace, file: number, at: number): Citation {
-  return { path: ask.pack.files[file]?.path ?? "", ...citedLines(ask, file), at };
+/** `step` is the step that opens the citation; its lines come from the steps before it. */
+export function citationOf(ask: AskTrace, file: number, at: number, step: number): Citation {
+  return { path: ask.pack.files[file]?.path ?? "", ...citedLines(ask, file, step), at };
 }
 
 export function sightOf(ask: AskTrace, files: readonly FileRead[]): Sight {

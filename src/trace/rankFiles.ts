@@ -115,25 +115,27 @@ export function symbolsOf(
 }
 
 /**
- * The lines that a citation of `file` stands for: those of the file's block with the most focus, so
- * that a citation points where the question looked (docs/decisions/cited-lines.md). Equal focus goes
- * to the lower block; a block of header tokens alone has no lines and is passed over.
+ * The lines that a citation of `file` stands for: those of the file's block with the highest mass
+ * over the answering model's steps before `beforeStep`, in its question heads. Equal mass goes to
+ * the lower block; a block of header tokens alone has no lines and is passed over.
  */
-export function citedLines(ask: AskTrace, file: number): Lines {
+export function citedLines(ask: AskTrace, file: number, beforeStep: number): Lines {
   const { pack, model } = ask;
   const { table } = model;
-  const focus = blockFocusOf(model, answeringTrace(ask));
+  const trace = answeringTrace(ask);
+  const lanes = questionLanes(trace.shape, model.info.questionHeads);
+  const { mass } = sumReads(trace, { from: 0, to: beforeStep }, lanes, blockUnits(table));
   const { firstSegment, segmentCount } = pack.files[file] ?? { firstSegment: 0, segmentCount: 0 };
   let best: Lines | undefined;
-  let mostFocus = -1;
+  let bestMass = -1;
   for (let segment = firstSegment; segment < firstSegment + segmentCount; segment++) {
     const end = endBlockOf(table, segment);
     for (let block = table.firstBlock[segment] ?? end; block < end; block++) {
       const lines = linesOf(ask, block);
-      const ownFocus = focus[block] ?? 0;
-      if (lines.startLine > 0 && ownFocus > mostFocus) {
+      const weight = mass[block] ?? 0;
+      if (lines.startLine > 0 && weight > bestMass) {
         best = lines;
-        mostFocus = ownFocus;
+        bestMass = weight;
       }
     }
   }

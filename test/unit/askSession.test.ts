@@ -49,9 +49,9 @@ describe("asking", () => {
     expect(citation?.path).toBe("shop/checkout.py");
     expect(result.answer.slice(citation?.at).startsWith("shop/checkout.py\n")).toBe(true);
     expect(result.answer).not.toContain("file_sep");
-    const [looked] = [...(result.files[0]?.blocks ?? [])].sort((a, b) => b.focus - a.focus);
-    expect(looked?.focus).toBeGreaterThan(0);
-    expect([citation?.startLine, citation?.endLine]).toEqual([looked?.startLine, looked?.endLine]);
+    const cited = result.files[0]?.blocks.find((block) => block.startLine === citation?.startLine);
+    expect(cited?.endLine).toBe(citation?.endLine);
+    expect(cited?.symbols).toContain("open_session");
     expect(
       ofType(events, "text")
         .map(({ text }) => text)
