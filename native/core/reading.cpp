@@ -60,11 +60,7 @@ class Reading {
   void run() {
     std::optional<Priority::Foreground> first;
     if (!options_.background) first.emplace(model_.engine().priority());
-    std::optional<ThreadPool::Background> last;
-    if (options_.background) {
-      last.emplace();
-      model_.engine().priority().wait_for_foreground(cancel_);
-    }
+    if (options_.background) model_.engine().priority().wait_for_foreground(cancel_);
     prefix_ = model_.prefix_page();
     while (refill()) {
       if (options_.background) model_.engine().priority().wait_for_foreground(cancel_);
@@ -187,7 +183,7 @@ class Reading {
       add_rows(*s, room);
     }
     const uint32_t last = active_.back()->segment;
-    graph_.read(batch_);
+    compute_batch();
     result_.prefill_tokens += batch_.size();
     done_ += batch_.size();
     for (const auto& s : active_) keep_finished_pages(*s);
@@ -196,6 +192,16 @@ class Reading {
       completed_++;
     }
     report(active_.empty() ? last : active_.front()->segment);
+  }
+
+  void compute_batch() {
+    if (!options_.background) return graph_.read(batch_);
+    const ThreadPool::Background last([this] { return !is_cancelled(cancel_); });
+    try {
+      graph_.read(batch_);
+    } catch (const ThreadPool::Dropped&) {
+      throw Error(BS_CANCELLED, "Reading was cancelled.");
+    }
   }
 
   void keep_finished_pages(InProgress& s) {

@@ -7,6 +7,7 @@
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if defined(__linux__)
@@ -48,7 +49,7 @@ bool spin(const Test& is_ready) {
   }
 }
 
-thread_local bool is_in_background = false;
+thread_local const ThreadPool::Background* background_of_caller = nullptr;
 
 // Where the system refuses, the thread works on at the priority that it has.
 void take_lowest_priority() {
@@ -86,6 +87,7 @@ struct ThreadPool::Crew {
   // worker that comes late finds zero, whatever job is being written.
   std::atomic<uint64_t> left{0};
   const std::function<void(int64_t, int64_t)>* body = nullptr;
+  const Background* background = nullptr;  // null in the foreground
   int64_t count = 0, grain = 1, pieces = 0;
   std::atomic<int64_t> finished{0};
   std::mutex failure_mutex;
@@ -104,6 +106,7 @@ struct ThreadPool::Crew {
       if (!left.compare_exchange_weak(value, value - 1, std::memory_order_acq_rel)) continue;
       const int64_t begin = (pieces - static_cast<uint32_t>(value)) * grain;
       try {
+        if (background && !background->is_wanted()) throw Dropped();
         (*body)(begin, std::min(count, begin + grain));
       } catch (...) {
         const std::lock_guard lock(failure_mutex);
@@ -133,6 +136,7 @@ struct ThreadPool::Crew {
 
   void run(const std::function<void(int64_t, int64_t)>& job, int64_t of_count, int64_t of_grain) {
     body = &job;
+    background = background_of_caller;
     count = of_count;
     grain = of_grain;
     pieces = (count + grain - 1) / grain;
@@ -164,14 +168,17 @@ ThreadPool::ThreadPool(int threads)
 
 ThreadPool::~ThreadPool() = default;
 
-ThreadPool::Background::Background() : was_(is_in_background) { is_in_background = true; }
+ThreadPool::Background::Background(std::function<bool()> is_wanted)
+    : is_wanted_(std::move(is_wanted)), outer_(background_of_caller) {
+  background_of_caller = this;
+}
 
-ThreadPool::Background::~Background() { is_in_background = was_; }
+ThreadPool::Background::~Background() { background_of_caller = outer_; }
 
 int ThreadPool::threads() const { return threads_; }
 
 ThreadPool::Crew& ThreadPool::crew_of_caller() {
-  if (!is_in_background) return *foreground_;
+  if (!background_of_caller) return *foreground_;
   std::call_once(background_made_, [this] {
     auto crew = std::make_unique<Crew>(false);
     for (int i = 0; i < threads_; i++) {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -22,16 +23,26 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  // While one lives, jobs of the thread that made it run in the background.
+  // What a job throws that was no longer wanted; an unknown part of it was not computed.
+  struct Dropped : std::exception {
+    const char* what() const noexcept override { return "The work is no longer wanted."; }
+  };
+
+  // While one lives, jobs of the thread that made it run in the background. Whoever waits for such
+  // a job to end waits for threads that a busy machine lets compute rarely: so each piece asks first
+  // whether the job is still wanted, and one that is not throws Dropped.
   class Background {
    public:
-    Background();
+    explicit Background(std::function<bool()> is_wanted);
     ~Background();
     Background(const Background&) = delete;
     Background& operator=(const Background&) = delete;
 
+    bool is_wanted() const { return is_wanted_(); }
+
    private:
-    const bool was_;
+    const std::function<bool()> is_wanted_;
+    const Background* const outer_;
   };
 
   int threads() const;

@@ -84,7 +84,7 @@ TEST("a thread pool finishes a job while one in the background is in the middle 
   ThreadPool pool(2);
   std::atomic<bool> is_begun{false}, may_end{false};
   std::thread background([&] {
-    const ThreadPool::Background in_background;
+    const ThreadPool::Background in_background([] { return true; });
     pool.parallel_for(8, 1, [&](int64_t, int64_t) {
       is_begun = true;
       while (!may_end) std::this_thread::yield();
@@ -98,6 +98,27 @@ TEST("a thread pool finishes a job while one in the background is in the middle 
   background.join();
 }
 
+TEST("a thread pool drops what is left of a job in the background once it is not wanted") {
+  ThreadPool pool(2);
+  std::atomic<bool> is_wanted{true}, is_dropped{false};
+  std::atomic<int> ran{0};
+  {
+    const ThreadPool::Background in_background([&] { return is_wanted.load(); });
+    try {
+      pool.parallel_for(1000, 1, [&](int64_t, int64_t) {
+        ran++;
+        is_wanted = false;
+      });
+    } catch (const ThreadPool::Dropped&) {
+      is_dropped = true;
+    }
+  }
+  CHECK(is_dropped.load());
+  CHECK(ran.load() <= 2);  // one that each thread was at
+  pool.parallel_for(10, 1, [&](int64_t, int64_t) { ran = 100; });
+  CHECK_EQ(ran.load(), 100);
+}
+
 #if defined(__linux__)
 TEST("a thread pool gives work in the background the lowest priority, and no other thread") {
   const auto nice_value = [] {
@@ -108,7 +129,7 @@ TEST("a thread pool gives work in the background the lowest priority, and no oth
     ThreadPool pool(threads);
     std::atomic<int> lowest{0}, others{0};
     {
-      const ThreadPool::Background in_background;
+      const ThreadPool::Background in_background([] { return true; });
       pool.parallel_for(50, 1, [&](int64_t, int64_t) { lowest += nice_value() == 19; });
     }
     pool.parallel_for(50, 1, [&](int64_t, int64_t) { others += nice_value() == own; });
