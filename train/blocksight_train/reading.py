@@ -89,29 +89,37 @@ class Pack:
     def blocks(self) -> int:
         return len(self.block_segment)
 
+    def forget(self) -> None:
+        """Lets the memory go, whoever still holds the pack: the coder's keys and values of a million tokens are 28 GB."""
+        self.keys, self.values, self.index_keys = [], [], []
+
 
 @torch.no_grad()
 def read(model: Model, prefix: list[int], segments: Sequence[Sequence[int]], tokens_at_once: int = 65_536) -> Pack:
-    """Read segments without gradient, as many at once as the token budget allows."""
+    """Read segments without gradient, as many at once as the token budget allows. The pack is allocated once: of a large one there is no room
+    for a second copy."""
     batches: list[list[Sequence[int]]] = [[]]
     for segment in segments:
         if batches[-1] and sum(len(s) + PREFIX for s in batches[-1]) + len(segment) > tokens_at_once:
             batches.append([])
         batches[-1].append(segment)
-    kept: list[list[list[Tensor]]] = [[[], [], []] for _ in model.layers]
-    valid, block_segment, before = [], [], 0
+    spec, dtype = model.spec, model.embedding.dtype
+    slots = (1 + sum(-(-len(segment) // BLOCK) for segment in segments)) * BLOCK
+    zeros = lambda *width: [torch.zeros(slots, *width, dtype=dtype, device=model.device) for _ in model.layers]
+    keys, values, index_keys = zeros(spec.groups, spec.head_dim), zeros(spec.groups, spec.head_dim), zeros(model.index_dim)
+    valid, block_segment, before, at = [], [], 0, 0
     for number, batch in enumerate(batches):
         tokens = lay_out(prefix, batch, model.device)
         cos, sin = model.cos[tokens.positions], model.sin[tokens.positions]
         x = model.embed(tokens.ids)
         skip = 0 if number == 0 else PREFIX
-        for store, layer in zip(kept, model.layers):
+        end = at + len(tokens.valid) - skip
+        for i, layer in enumerate(model.layers):
             h, k, v, x = segment_layer(layer, x, tokens, cos, sin)
-            for part, t in zip(store, (k, v, layer.index_keys(h))):
-                part.append(to_slots(t, tokens)[skip:])
+            for store, t in ((keys, k), (values, v), (index_keys, layer.index_keys(h))):
+                store[i][at:end] = to_slots(t, tokens)[skip:]
         valid.append(tokens.valid[skip:])
         blocks = tokens.block_segment[skip // BLOCK :]
         block_segment.append(torch.where(blocks >= 0, blocks + before, blocks))
-        before += len(batch)
-    keys, values, index_keys = ([torch.cat(store[j]) for store in kept] for j in range(3))
+        before, at = before + len(batch), end
     return Pack(keys, values, index_keys, torch.cat(valid), torch.cat(block_segment))

@@ -1,4 +1,7 @@
-"""`report`: tables from evaluation records, with 95 % bootstrap intervals. Several files are compared on the questions that all of them have."""
+"""`report`: tables from evaluation records, with 95 % bootstrap intervals. Several files are compared on the questions that all of them have.
+
+With `--data` also what answers quote that stands nowhere; with `--against NAME` that file's paired differences to every other one.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,11 @@ import json
 import random
 import re
 from pathlib import Path
+from statistics import median
 
+from .data.codec import Codec
 from .data.family import family
+from .inventions import Packs
 from .pointer import Candidate, chosen
 
 ABSENT = re.compile(r"not defined in this repository|is not in this repository|no .{1,60} in this repository", re.I)
@@ -17,8 +23,9 @@ RESAMPLES = 1000
 
 
 def load(path: str) -> tuple[dict, dict[tuple[str, str, str], dict]]:
+    """The head and the records by question. Files that are one behind the other are one."""
     lines = [json.loads(line) for line in Path(path).read_text().splitlines()]
-    return lines[0], {(r["pack"], r["type"], r["text"]): r for r in lines[1:]}
+    return lines[0], {(r["pack"], r["type"], r["text"]): r for r in lines if "pack" in r}
 
 
 def interval(values: list[float], seed: int = 1) -> tuple[float, float, float]:
@@ -35,6 +42,15 @@ def shown(values: list[float]) -> str:
     return f"{mean:.1f} [{low:.0f}, {high:.0f}]"
 
 
+def shown_share(counts: list[tuple[int, int]], seed: int = 1) -> str:
+    """The share of k of n over all answers in percent, resampled by answer: what one answer quotes hangs together."""
+    of = lambda some: 100 * sum(k for k, _ in some) / max(1, sum(n for _, n in some))
+    rng = random.Random(seed)
+    shares = sorted(of(rng.choices(counts, k=len(counts))) for _ in range(RESAMPLES)) if counts else [0.0] * RESAMPLES
+    low, high = shares[int(0.025 * RESAMPLES)], shares[int(0.975 * RESAMPLES) - 1]
+    return f"{of(counts):.1f} [{low:.1f}, {high:.1f}] of {sum(n for _, n in counts)}"
+
+
 def recall(record: dict, k: int) -> float:
     """Share of the question's gold files among the first k."""
     gold = set(record["gold"])
@@ -42,13 +58,33 @@ def recall(record: dict, k: int) -> float:
 
 
 def citation_right(record: dict) -> float:
-    """The first location that the answer names is a gold file. Without a pointer: the first path in backquotes."""
-    if record.get("pointed"):
-        match = re.search(r"<\|?file_sep\|?>([^\n]+)", record["answer"])
-    else:
-        match = re.search(r"<\|?file_sep\|?>([^\n]+)|`([^`]*[./][^`]*)`", record["answer"])
-    named = next((g for g in match.groups() if g), "") if match else ""
-    return float(named.strip() in record["gold"])
+    """The first location that the answer names is a gold file. Without citations it may name a path in any way."""
+    match = re.search(r"<\|?file_sep\|?>([^\n]+)", record["answer"])
+    if match is None:
+        return float(named_file(record) in record["gold"]) if not record.get("pointed") else 0.0
+    if record.get("cited"):
+        return float(record["cited"][0] in record["gold"])  # of several repositories, which the path alone does not tell
+    return float(match.group(1).strip() in record["gold"])
+
+
+def named_file(record: dict) -> str | None:
+    """The file of the first path in the answer, quoted or not, whole or by its end (`_cmp.py`) where that tells the file.
+
+    A path is what has a folder and ends as one of the known files does, or the name of a known file. Known are the gold files and those
+    that were ranked first or shown.
+    """
+    known = list(dict.fromkeys([*record["gold"], *record.get("shown", []), *(path for path, _ in record["files"])]))
+    endings = {path.rsplit(".", 1)[-1] for path in known if "." in path.rsplit("/", 1)[-1]}
+    for token in re.findall(r"[\w@.+/-]*\w", record["answer"]):
+        token = token.removeprefix("./")
+        if "." not in token and "/" not in token:
+            continue
+        fits = [p for p in known if p == token] or [p for p in known if p.endswith("/" + token)]
+        if fits:
+            return fits[0] if len(fits) == 1 else None
+        if "/" in token and "." in token and token.rsplit(".", 1)[-1] in endings:
+            return None
+    return None
 
 
 def squeezed(text: str) -> str:
@@ -64,6 +100,10 @@ def facts_given(record: dict) -> float:
     """Share of the facts that the answer holds, each in one of its spellings."""
     answer = record["answer"].lower()
     return sum(any(spelling.lower() in answer for spelling in fact) for fact in record["facts"]) / len(record["facts"])
+
+
+def words(record: dict) -> int:
+    return len(record["answer"].split())
 
 
 def pointer_sweep(records: list[dict]) -> dict[str, float]:
@@ -127,6 +167,21 @@ def main(args: argparse.Namespace) -> None:
                     *(shown([measure(records[k]) for k in members]) for records in answering.values()),
                 ]
             )
+        rows.append(
+            [
+                "words of an answer, median",
+                str(len(keys)),
+                *(str(median(words(records[k]) for k in keys)) for records in answering.values()),
+            ]
+        )
+        if args.data:
+            packs = Packs([Path(p) for p in args.data], args.model, Codec.load(args.tokenizer))
+            for name, members in (("by hand", [k for k in with_gold if first[k].get("facts")]), ("all", keys)):
+                cells = []
+                for records in answering.values():
+                    invented = [packs.quoted(records[k]) for k in members if packs.knows(records[k])]
+                    cells.append(shown_share([(sum(i), len(i)) for i in invented]))
+                rows.append([f"quoted names that stand nowhere, {name}", str(len(members)), *cells])
         print(table(rows), "\n")
         for name, records in answering.items():
             sweep = pointer_sweep([records[k] for k in keys])
@@ -134,13 +189,26 @@ def main(args: argparse.Namespace) -> None:
                 print("pointer weight,", name, json.dumps(sweep))
     for name, (head, _) in loaded.items():
         print(name, json.dumps({k: head[k] for k in ("adapter", "heads", "coverage") if k in head}))
-    if len(loaded) == 2:
-        a, b = (records for _, records in loaded.values())
-        members = [k for k in keys if first[k]["gold"]]
-        for n in (1, 3):
-            print(f"paired difference, recall@{n}:", shown([recall(b[k], n) - recall(a[k], n) for k in members]))
+    against = args.against or (list(loaded)[1] if len(loaded) == 2 else "")
+    if against:
+        print(table(differences(keys, {name: records for name, (_, records) in loaded.items()}, against)))
+
+
+def differences(keys: list[tuple[str, str, str]], records: dict[str, dict], against: str) -> list[list[str]]:
+    """Paired differences in recall of `against` minus every other one, by group of questions."""
+    mine, others = records[against], {name: r for name, r in records.items() if name != against}
+    rows = [[f"{against} minus, recall@1 / @3", "n", *others]]
+    groups = {name: members for name, members in groups_of(keys, mine).items() if not name.startswith("language")}
+    for group, members in groups.items():
+        cells = [" / ".join(shown([recall(mine[k], n) - recall(r[k], n) for k in members]) for n in (1, 3)) for r in others.values()]
+        rows.append([group, str(len(members)), *cells])
+    return rows
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("records", nargs="+", help="files that `evaluate` or `lexical` wrote; the first is the baseline")
+    parser.add_argument("--against", default="", help="whose paired differences to the others are shown; of two files the second")
+    parser.add_argument("--data", nargs="*", default=[], help="data folders of the records: counts quoted names that stand nowhere")
+    parser.add_argument("--tokenizer", help="needed with --data")
+    parser.add_argument("--model", default="coder", help="name of the model's tokens in the data folders")
     parser.set_defaults(run=main)

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+MOST_TOKENS = 256  # of a text, as the model was published; the rest is cut off
+AT_ONCE = 64
+
 
 def shipped_folder() -> str:
     """The model's folder in the package, which is found and not imported."""
@@ -22,26 +25,29 @@ def shipped_folder() -> str:
 
 
 class MiniLm:
-    def __init__(self, folder: str, device: str):
+    def __init__(self, folder: str, device: str, bf16: bool = False):
         import torch
         from transformers import AutoModel, AutoTokenizer
 
         self.torch, self.device = torch, device
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.model = AutoModel.from_pretrained(folder).to(device).float().eval()
+        self.model = AutoModel.from_pretrained(folder).to(device).to(torch.bfloat16 if bf16 else torch.float32).eval()
 
     def embed(self, texts: list[str]) -> np.ndarray:
-        out = []
+        """Unit vectors, one a text. Texts of like length go together, so that little is padding."""
+        lengths = [len(ids) for ids in self.tokenizer(texts, truncation=True, max_length=MOST_TOKENS)["input_ids"]] if texts else []
+        order = np.argsort(lengths, kind="stable")
+        out = np.zeros((len(texts), self.model.config.hidden_size), np.float32)
         with self.torch.no_grad():
-            for a in range(0, len(texts), 256):
-                batch = self.tokenizer(texts[a : a + 256], padding=True, truncation=True, max_length=256, return_tensors="pt").to(
-                    self.device
-                )
+            for a in range(0, len(texts), AT_ONCE):
+                part = order[a : a + AT_ONCE]
+                batch = self.tokenizer([texts[i] for i in part], padding=True, truncation=True, max_length=MOST_TOKENS, return_tensors="pt")
+                batch = batch.to(self.device)
                 hidden = self.model(**batch).last_hidden_state
                 mask = batch["attention_mask"][..., None].float()
                 mean = (hidden * mask).sum(1) / mask.sum(1)
-                out.append(self.torch.nn.functional.normalize(mean, dim=-1).cpu().numpy())
-        return np.concatenate(out)
+                out[part] = self.torch.nn.functional.normalize(mean, dim=-1).cpu().numpy()
+        return out
 
 
 def main(args: argparse.Namespace) -> None:

@@ -2,9 +2,20 @@
 
 import torch
 
+from blocksight_train.inventions import Packs
 from blocksight_train.lexical import Bm25, terms
 from blocksight_train.quants import dequantise
-from blocksight_train.report import citation_right, interval, pointer_sweep, recall, signature_exact
+from blocksight_train.report import (
+    citation_right,
+    differences,
+    interval,
+    load,
+    named_file,
+    pointer_sweep,
+    recall,
+    shown_share,
+    signature_exact,
+)
 from blocksight_train.teach import acceptable, generate, trimmed
 from blocksight_train.tune import rate, stages_of
 
@@ -70,3 +81,52 @@ def test_the_sweep_finds_where_focus_is_right():
     record = {"gold": ["b"], "pointed": [[["a", -1.0, 0.1], ["b", -4.0, 0.9]]]}
     sweep = pointer_sweep([record])
     assert sweep["0.0"] == 0.0 and sweep["5.0"] == 100.0 and sweep["focus"] == 100.0 and sweep["n"] == 1
+
+
+def test_a_path_named_in_any_way_is_a_citation():
+    record = {"gold": ["src/attr/_cmp.py"], "shown": ["src/attr/_make.py", "docs/api.rst"], "files": [["tests/test_cmp.py", 0.5]]}
+    right = lambda answer: citation_right({**record, "answer": answer})
+    assert right("It is in `src/attr/_cmp.py`, not in `src/attr/_make.py`.") == 1.0
+    assert right("Look at src/attr/_cmp.py: it calls self.items.") == 1.0
+    assert right("`total_ordering` does (see **_cmp.py**).") == 1.0
+    assert right("`self.items` of e.g. Node.js, in ./src/attr/_cmp.py.") == 1.0
+    assert right("In `src/attr/_make.py`, and `src/attr/_cmp.py`.") == 0.0
+    assert right("In `src/attr/invented.py`, and `src/attr/_cmp.py`.") == 0.0
+    assert right("In `total_ordering`.") == 0.0
+
+
+def test_an_end_that_several_files_share_tells_none():
+    record = {"gold": ["a/index.js"], "files": [["b/index.js", 0.5]], "answer": "In `index.js`."}
+    assert named_file(record) is None
+
+
+def test_what_was_cited_of_several_repositories_is_judged_with_its_repository():
+    record = {"gold": ["o/a:x.py"], "pointed": [[["o/b:x.py", -1.0, 0.9]]], "answer": "In <|file_sep|>x.py\n", "files": []}
+    assert citation_right({**record, "cited": ["o/a:x.py"]}) == 1.0
+    assert citation_right({**record, "cited": ["o/b:x.py"]}) == 0.0
+
+
+def test_quoted_names_are_inventions_where_they_stand_nowhere(folder, codec):
+    packs = Packs([folder], "tiny", codec)
+    record = {"pack": "owner/name@HEAD", "text": "What does `frobnicate` do?"}
+    answer = "`Store1.read_item1(key)` in `src/file1.py` is like `frobnicate` and `made_up`.\n```\n`not_counted`\n```"
+    assert packs.quoted({**record, "answer": answer}) == [False, False, False, False, True]
+    assert not packs.knows({**record, "pack": "another/name@HEAD"})
+
+
+def test_shares_are_resampled_by_answer():
+    assert shown_share([(1, 4), (0, 4)]).startswith("12.5 [0.0, 25.0] of 8")
+    assert shown_share([]).startswith("0.0")
+
+
+def test_differences_are_taken_question_by_question(tmp_path):
+    of = lambda path: {("p", "hand", str(i)): {"type": "hand", "language": "py", "gold": ["a"], "files": [[path, 1.0]]} for i in range(4)}
+    rows = differences(sorted(of("a")), {"coder": of("a"), "search": of("b")}, "coder")
+    assert rows[0] == ["coder minus, recall@1 / @3", "n", "search"]
+    assert rows[1] == ["all", "4", "100.0 [100, 100] / 100.0 [100, 100]"]
+
+
+def test_records_of_several_runs_may_stand_one_behind_the_other(tmp_path):
+    line = '{"pack": "%s", "type": "hand", "text": "?"}\n'
+    (tmp_path / "both.jsonl").write_text('{"source": "x"}\n' + line % "a" + '{"source": "x"}\n' + line % "b")
+    assert [key[0] for key in load(tmp_path / "both.jsonl")[1]] == ["a", "b"]

@@ -1,0 +1,146 @@
+"""Packs of several repositories, and the search and the prompt that a user would build instead."""
+
+import argparse
+import json
+
+import numpy as np
+import pytest
+
+from blocksight_train import peer
+from blocksight_train.batches import Dataset
+from blocksight_train.data.join import join
+from blocksight_train.evaluate import Evaluation
+from blocksight_train.layout import BLOCK
+from blocksight_train.lexical import best_blocks
+from blocksight_train.report import load
+from blocksight_train.together import grouped, materials
+
+ARGS = argparse.Namespace(
+    most="{}", per_type=2, minutes=0, together=0, source="trained", steps=6, stop=[], 
+)  # fmt: skip
+HEADS = [(0, 0), (1, 1)]
+
+
+@pytest.fixture(scope="module")
+def two(folder, codec, tmp_path_factory) -> Dataset:
+    """The same tree as two repositories, so that every path stands twice."""
+    out = tmp_path_factory.mktemp("two")
+    join([folder, folder], ["tiny"], out)
+    data = dict(np.load(out / "segments.npz"))
+    data["names"] = np.array(["owner/first@HEAD", "owner/second@HEAD"])
+    np.savez(out / "segments.npz", **data)
+    return Dataset(out, "tiny", codec)
+
+
+def size(dataset: Dataset, pack: int) -> int:
+    return sum(len(dataset.segment(s)) for s in dataset.packs[pack])
+
+
+def records(model, dataset, codec, prefix, together: int) -> list[dict]:
+    args = argparse.Namespace(**{**vars(ARGS), "together": together})
+    return list(Evaluation(model, dataset, codec, prefix, args, cites=True).records(HEADS, 20.0))
+
+
+def test_groups_hold_one_tree_of_a_repository_and_are_filled_with_what_was_asked_before():
+    names = ["a@1", "a@2", "b@1", "c@1"]
+    assert list(grouped(names, [6, 6, 6, 6], 10)) == [([0, 2], 2), ([1, 3], 2)]
+    assert list(grouped(names[1:], [6, 6, 6], 10)) == [([0, 1], 2), ([2, 0], 1)]
+
+
+def test_a_group_that_stays_too_small_is_left_out(capsys):
+    assert list(grouped(["a@1", "a@2"], [6, 6], 10)) == []
+    assert "left out: a@1" in capsys.readouterr().out
+
+
+def test_files_of_several_repositories_are_told_apart_and_cited_by_path(model, two, codec, prefix):
+    model.logits = opening_citations(model, codec)
+    found = records(model, two, codec, prefix, size(two, 0) + 1)
+    assert {r["pack"] for r in found} == {"owner/first@HEAD", "owner/second@HEAD"}
+    for r in found:
+        own = r["pack"].split("@")[0] + ":"
+        assert r["together"] == two.names
+        assert all(g.startswith(own) for g in r["gold"]), "another repository's file of that name is not gold"
+        assert len(dict(map(tuple, r["files"]))) == len(r["files"]) and r["ofFiles"] == 2 * len(set(two.paths))
+        assert r["cited"][0] in [c[0] for c in r["pointed"][0]]
+        assert f"<|file_sep|>{r['cited'][0].split(':')[1]}\n" in r["answer"]
+    assert {path.split(":")[0] for r in found for path, _ in r["files"]} == {"owner/first", "owner/second"}
+
+
+def test_one_repository_is_read_as_before(model, dataset, codec, prefix):
+    model.logits = opening_citations(model, codec)
+    found = records(model, dataset, codec, prefix, 0)
+    assert all("together" not in r and set(r["gold"]) <= set(dataset.paths) for r in found)
+    assert all(r["cited"][0] in dataset.paths for r in found)
+
+
+def opening_citations(model, codec):
+    """Logits that make every answer open a citation first."""
+    plain = type(model).logits
+
+    def logits(x):
+        out = plain(model, x)
+        out[..., codec.markers.file] += 1e4
+        return out
+
+    return logits
+
+
+def test_every_pack_alone_has_its_own_questions(two):
+    alone = list(materials(two))
+    assert [m.names for m in alone] == [["owner/first@HEAD"], ["owner/second@HEAD"]]
+    assert [len(m.examples) for m in alone] == [len(e) for e in two.of_pack()]
+
+
+def test_best_blocks_are_enough_for_the_prompt_and_no_more():
+    places, sizes = [(7, 0), (7, 1), (9, 0)], [100, 28, 128]
+    assert best_blocks(np.array([0.1, 0.9, 0.5]), places, sizes, 129) == [[7, 1], [9, 0]]
+    assert best_blocks(np.array([0.1, 0.9, 0.5]), places, sizes, 10_000) == [[7, 1], [9, 0], [7, 0]]
+
+
+def test_excerpts_come_in_the_order_of_the_pack_with_adjacent_blocks_joined(dataset, codec):
+    first, second = dataset.packs[0][:2]
+    text = lambda s, a, b: codec.decode(dataset.segment(s).tolist()[a * BLOCK : b * BLOCK])
+    found = peer.excerpts(dataset, codec, 0, [[second, 1], [first, 3], [first, 0], [first, 1]], 4 * BLOCK)
+    assert [path for path, _ in found] == [dataset.paths[first], dataset.paths[second]]
+    header, body = text(first, 0, 2).split("\n", 1)
+    assert header.endswith(dataset.paths[first])
+    assert found[0][1] == body.rstrip("\n") + "\n[...]\n" + text(first, 3, 4).rstrip("\n") + "\n"
+    assert found[1][1] == text(second, 1, 2).rstrip("\n") + "\n"
+    assert [path for path, _ in peer.excerpts(dataset, codec, 0, [[second, 1], [first, 3]], BLOCK)] == [dataset.paths[second]]
+
+
+def test_the_peer_answers_the_questions_of_the_search_records(model, folder, dataset, codec, tmp_path, monkeypatch):
+    asked = [e for e in dataset.examples if e.gold][:3]
+    lines = [{"source": "minilm-blocks"}]
+    for e in asked:
+        key = {"pack": dataset.names[0], "type": e.type, "text": e.record["text"]}
+        lines.append({**key, "gold": ["src/file0.py"], "files": [["src/file1.py", 0.5]], "blocks": [[e.gold[0], 0]]})
+    (tmp_path / "minilm.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    monkeypatch.setattr(peer, "Weights", lambda base, device: argparse.Namespace(spec=model.spec))
+    monkeypatch.setattr(peer, "Model", lambda spec, weights, device, lora, positions: longer(model, positions))
+    monkeypatch.setattr(peer.Codec, "load", lambda path: codec)
+    args = argparse.Namespace(
+        base="", tokenizer="", data=folder, model="tiny", minilm=tmp_path / "minilm.jsonl", types=[], tokens=4096, may_deny=False, steps=4,
+        stop=[], batch=2, device="cpu", out=tmp_path / "out.jsonl",
+    )  # fmt: skip
+    peer.main(args)
+    found = load(tmp_path / "out.jsonl")[1]
+    assert {r["text"] for r in found.values()} == {e.record["text"] for e in asked}
+    for r in found.values():
+        assert r["answer"] and r["shown"] == [dataset.paths[next(e for e in asked if e.record["text"] == r["text"]).gold[0]]]
+        assert r["files"] == [["src/file1.py", 0.5]] and "pointed" not in r
+
+
+def longer(model, positions: int):
+    from blocksight_train.model import rope_table
+
+    model.cos, model.sin = rope_table(model.spec, positions, "cpu")
+    return model
+
+
+def test_the_prompt_shows_files_by_name_before_the_question(codec):
+    prompt = codec.decode(peer.peer_prompt(codec, "Be brief.", "Where is it?", [("a/b.py", "x = 1\n")]))
+    assert prompt == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nFile: a/b.py\n```\nx = 1\n```\n\nQuestion: Where is it?<|im_end|>\n"
+        "<|im_start|>assistant\n"
+    )
