@@ -39,9 +39,9 @@ class Measure:
         self.mass[layer, group].index_add_(0, conversation, by_segment)
 
 
-def own_blocks(position: Tensor) -> Tensor:
+def own_blocks(position: Tensor, first: int = CONVERSATION) -> Tensor:
     """Conversation blocks that are forced for a row: the turn's first and the last two."""
-    return ((position - CONVERSATION) // BLOCK + 1).clamp(max=3)
+    return ((position - first) // BLOCK + 1).clamp(max=3)
 
 
 def rows(
@@ -66,7 +66,7 @@ def rows(
     order = torch.arange(total, device=ids.device)
     mine = (conversation[:, None] == cache.conversation[None]) | (parent[:, None] == cache.conversation[None])
     own = mine & (order[-n:, None] >= order[None])
-    free = FREE_BLOCKS + 1 - own_blocks(position)
+    free = FREE_BLOCKS + 1 - own_blocks(position, pack.conversation)
     x, cos, sin = model.embed(ids), model.cos[position], model.sin[position]
     step = ROWS_AT_ONCE if source != "dense" else max(8, min(ROWS_AT_ONCE, (1 << 24) // (pack.blocks * BLOCK)))
     for i, layer in enumerate(model.layers):
@@ -157,7 +157,7 @@ def ask(
     measure = Measure(torch.zeros(spec.layers, spec.groups, count, segments, device=device))
     cache = Cache(move([]), move([]))
     conversation = move([c for c, n in enumerate(lengths) for _ in range(n)])
-    position = move([CONVERSATION + j for n in lengths for j in range(n)])
+    position = move([pack.conversation + j for n in lengths for j in range(n)])
     x = rows(model, pack, cache, move([t for p in prompts for t in p]), conversation, position, source, measure=measure)
     last = x[move(lengths).cumsum(0) - 1]
     out: list[list[int]] = [[] for _ in prompts]
@@ -180,7 +180,7 @@ def ask(
             break
         flat = [t for c in live for t in pieces[c]]
         conversation = move([c for c in live for _ in pieces[c]])
-        position = move([CONVERSATION + used[c] + j for c in live for j in range(len(pieces[c]))])
+        position = move([pack.conversation + used[c] + j for c in live for j in range(len(pieces[c]))])
         x = rows(model, pack, cache, move(flat), conversation, position, source)
         last = x[move([len(pieces[c]) for c in live]).cumsum(0) - 1]
         for c in live:

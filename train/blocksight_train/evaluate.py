@@ -3,7 +3,8 @@
 For every question of every pack: focus per file (by question heads), the greedy answer with citations pointed, the candidates of every
 citation. Records go to a JSON-lines file; `report` makes tables of them. With `--choose-heads` question heads are chosen first, on the
 questions of another folder (development repositories), and written beside the records. With `--together` several repositories are read
-as one pack; files are ranked and judged by repository and path then, and cited by path.
+as one pack; files are ranked and judged by repository and path then, and cited by path. With `--cut` small parts of packs are read, which
+`--layout causal` reads as one text.
 """
 
 from __future__ import annotations
@@ -21,14 +22,16 @@ import torch
 from .asking import Answers, ask, focus
 from .batches import Dataset, Example
 from .data.codec import Codec
-from .model import Model
+from .layout import PREFIX
+from .model import Model, rope_table
 from .pointer import Pointer, by_file, chosen
-from .reading import Pack, read
-from .together import Material, materials, path_of
+from .reading import Pack, read, read_causal
+from .together import Material, cuts, materials, path_of
 from .tune import base_arguments, load_model
 
 AT_ONCE = 48  # conversations side by side
 MOST_HEADS = 8
+ROOM = 2048  # most tokens of a conversation
 SHOWN_FILES = 10
 
 
@@ -51,6 +54,12 @@ class Evaluation:
             cites,
         )
         self.most, self.started = json.loads(args.most), time.time()
+        self.reader = read
+        if args.layout == "causal":
+            if not args.cut:
+                raise SystemExit("--layout causal reads small packs: give --cut TOKENS, for example 16384")
+            self.reader = read_causal
+            model.cos, model.sin = rope_table(model.spec, PREFIX + args.cut + ROOM, model.device)
 
     def packs(self, wanted: set[str] | None = None) -> Iterator[tuple[Material, Pack, list[Example], float]]:
         for material in materials(self.dataset, self.args.together):
@@ -61,12 +70,14 @@ class Evaluation:
             if self.args.minutes and time.time() - self.started > 60 * self.args.minutes:
                 print("time is up before", material.name, flush=True)
                 return
-            started = time.time()
-            pack = read(self.model, self.prefix, [self.dataset.segment(s) for s in material.segments])
-            if self.model.device.startswith("cuda"):
-                torch.cuda.synchronize()
-            yield material, pack, examples, time.time() - started
-            pack.forget()
+            parts = cuts(self.dataset, material, examples, self.args.cut) if self.args.cut else [(material, examples)]
+            for part, asked in parts:
+                started = time.time()
+                pack = self.reader(self.model, self.prefix, [self.dataset.segment(s) for s in part.segments])
+                if self.model.device.startswith("cuda"):
+                    torch.cuda.synchronize()
+                yield part, pack, asked, time.time() - started
+                pack.forget()
 
     def question_heads(self, known: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], list, float]:
         """Greedy choice of the (layer, group) pairs whose mean focus ranks gold files best -> heads, the score after each, that of the known ones."""
@@ -227,6 +238,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=48, help="most tokens of an answer")
     parser.add_argument("--stop", type=int, nargs="*", default=[], help="further tokens that end an answer")
     parser.add_argument("--together", type=int, default=0, help="read repositories as packs of at least so many tokens (0: one by one)")
+    parser.add_argument("--cut", type=int, default=0, help="read parts of packs of at most so many tokens (0: whole packs)")
+    parser.add_argument(
+        "--layout", choices=("independent", "causal"), default="independent", help="causal: all files of a pack as one text"
+    )
     parser.add_argument("--minutes", type=float, default=0, help="stop before a pack that would begin later (0: never)")
     parser.add_argument("--coverage", type=int, default=0, help="packs on which the index's coverage is measured (0: none)")
     parser.set_defaults(run=main)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .asking import Cache, focus, rows
-from .layout import CONVERSATION, MOST_CANDIDATES
+from .layout import MOST_CANDIDATES
 from .model import Model
 from .reading import Pack
 
@@ -66,7 +66,7 @@ class Pointer:
         first_new = int(cache.conversation.max()) + 1
         conversation = move([first_new + n for n, t in enumerate(ids) for _ in t])
         parent = move([opened[i] for (i, _, _), t in zip(asked, ids) for _ in t])
-        position = move([CONVERSATION + used[i] + j for (i, _, _), t in zip(asked, ids) for j in range(len(t))])
+        position = move([self.pack.conversation + used[i] + j for (i, _, _), t in zip(asked, ids) for j in range(len(t))])
         x = rows(
             self.model,
             self.pack,

@@ -6,14 +6,14 @@ Slots as in the product: block 0 is the prefix; every segment starts on a block 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from .attention import segment_attention
-from .layout import BLOCK, PREFIX
+from .layout import BLOCK, CONVERSATION, PREFIX
 from .model import Layer, Model
 
 
@@ -61,6 +61,19 @@ def lay_out(prefix: list[int], segments: Sequence[Sequence[int]], device: str) -
     )  # fmt: skip
 
 
+def lay_out_causal(prefix: list[int], segments: Sequence[Sequence[int]], device: str) -> Tokens:
+    """The same segments in the same slots, read as one sequence behind one prefix: each sees all before it."""
+    apart = lay_out(prefix, segments, device)
+    skipped = torch.arange(len(segments), device=device) * PREFIX  # copies of the prefix before a segment's place, less the first
+    of_token = torch.cat(
+        [torch.zeros(PREFIX, dtype=torch.long, device=device), skipped.repeat_interleave((apart.starts.diff() - PREFIX).long())]
+    )
+    ids = apart.ids[apart.kept]
+    places = apart.kept - of_token
+    starts = torch.tensor([0, len(ids)], dtype=torch.int32, device=device)
+    return replace(apart, ids=ids, positions=places, starts=starts, longest=len(ids), kept=places)
+
+
 def to_slots(t: Tensor, tokens: Tokens) -> Tensor:
     """Values of all places to the pack's slots, zero where no token is. Differentiable."""
     out = t.new_zeros((len(tokens.valid), *t.shape[1:]))
@@ -84,6 +97,7 @@ class Pack:
     index_keys: list[Tensor]
     valid: Tensor
     block_segment: Tensor
+    conversation: int = CONVERSATION  # position of a conversation's first token
 
     @property
     def blocks(self) -> int:
@@ -92,6 +106,19 @@ class Pack:
     def forget(self) -> None:
         """Lets the memory go, whoever still holds the pack: the coder's keys and values of a million tokens are 28 GB."""
         self.keys, self.values, self.index_keys = [], [], []
+
+
+@torch.no_grad()
+def read_causal(model: Model, prefix: list[int], segments: Sequence[Sequence[int]]) -> Pack:
+    """A small pack as any causal model would read it. The conversation follows on the last token."""
+    tokens = lay_out_causal(prefix, segments, model.device)
+    cos, sin = model.cos[tokens.positions], model.sin[tokens.positions]
+    x, stores = model.embed(tokens.ids), ([], [], [])
+    for layer in model.layers:
+        h, k, v, x = segment_layer(layer, x, tokens, cos, sin)
+        for store, t in zip(stores, (k, v, layer.index_keys(h))):
+            store.append(to_slots(t, tokens))
+    return Pack(*stores, tokens.valid, tokens.block_segment, len(tokens.ids))
 
 
 @torch.no_grad()

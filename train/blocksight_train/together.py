@@ -1,9 +1,11 @@
-"""Packs as `evaluate` reads them: each as `data` made it, or several repositories as one pack, to measure at a million tokens."""
+"""Packs as `evaluate` reads them: each as `data` made it; several repositories as one pack, to measure at a million tokens; or small
+parts of a pack, to compare with models that read causally."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .batches import Dataset, Example
 
@@ -83,3 +85,26 @@ def materials(dataset: Dataset, least: int = 0) -> Iterator[Material]:
             [e for p in packs[:asked] for e in of_pack[p]],
             number,
         )
+
+
+def cuts(dataset: Dataset, material: Material, examples: list[Example], most: int) -> Iterator[tuple[Material, list[Example]]]:
+    """Packs of at most `most` tokens that hold what the questions are about, filled with other segments of the same pack.
+
+    Four fifths are for the questions, so that each is asked among others. What is too large for that is left out.
+    """
+    rng, size = random.Random(material.number), lambda some: sum(len(dataset.segment(s)) for s in some)
+    waiting = [e for e in examples if size(set(e.gold)) <= 0.8 * most]
+    while waiting:
+        chosen: set[int] = set()
+        asked: list[Example] = []
+        for e in waiting:
+            if size(chosen | set(e.gold)) <= 0.8 * most:
+                chosen |= set(e.gold)
+                asked.append(e)
+        waiting = [e for e in waiting if not any(e is a for a in asked)]
+        for s in rng.sample(material.segments, len(material.segments)):
+            if size(chosen | {s}) <= most:
+                chosen.add(s)
+        kept = [i for i, s in enumerate(material.segments) if s in chosen]
+        segments, labels = ([part[i] for i in kept] for part in (material.segments, material.labels))
+        yield replace(material, segments=segments, labels=labels, examples=asked), asked

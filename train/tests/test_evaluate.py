@@ -5,18 +5,23 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from blocksight_train import peer
+from blocksight_train.asking import ask
 from blocksight_train.batches import Dataset
 from blocksight_train.data.join import join
 from blocksight_train.evaluate import Evaluation
 from blocksight_train.layout import BLOCK
 from blocksight_train.lexical import best_blocks
+from blocksight_train.model import rope_table
+from blocksight_train.reading import read_causal
 from blocksight_train.report import load
-from blocksight_train.together import grouped, materials
+from blocksight_train.teach import generate
+from blocksight_train.together import cuts, grouped, materials
 
 ARGS = argparse.Namespace(
-    most="{}", per_type=2, minutes=0, together=0, source="trained", steps=6, stop=[], 
+    most="{}", per_type=2, minutes=0, together=0, cut=0, layout="independent", source="trained", steps=6, stop=[], 
 )  # fmt: skip
 HEADS = [(0, 0), (1, 1)]
 
@@ -36,8 +41,8 @@ def size(dataset: Dataset, pack: int) -> int:
     return sum(len(dataset.segment(s)) for s in dataset.packs[pack])
 
 
-def records(model, dataset, codec, prefix, together: int) -> list[dict]:
-    args = argparse.Namespace(**{**vars(ARGS), "together": together})
+def records(model, dataset, codec, prefix, **given) -> list[dict]:
+    args = argparse.Namespace(**{**vars(ARGS), **given})
     return list(Evaluation(model, dataset, codec, prefix, args, cites=True).records(HEADS, 20.0))
 
 
@@ -54,7 +59,7 @@ def test_a_group_that_stays_too_small_is_left_out(capsys):
 
 def test_files_of_several_repositories_are_told_apart_and_cited_by_path(model, two, codec, prefix):
     model.logits = opening_citations(model, codec)
-    found = records(model, two, codec, prefix, size(two, 0) + 1)
+    found = records(model, two, codec, prefix, together=size(two, 0) + 1)
     assert {r["pack"] for r in found} == {"owner/first@HEAD", "owner/second@HEAD"}
     for r in found:
         own = r["pack"].split("@")[0] + ":"
@@ -68,7 +73,7 @@ def test_files_of_several_repositories_are_told_apart_and_cited_by_path(model, t
 
 def test_one_repository_is_read_as_before(model, dataset, codec, prefix):
     model.logits = opening_citations(model, codec)
-    found = records(model, dataset, codec, prefix, 0)
+    found = records(model, dataset, codec, prefix)
     assert all("together" not in r and set(r["gold"]) <= set(dataset.paths) for r in found)
     assert all(r["cited"][0] in dataset.paths for r in found)
 
@@ -89,6 +94,35 @@ def test_every_pack_alone_has_its_own_questions(two):
     alone = list(materials(two))
     assert [m.names for m in alone] == [["owner/first@HEAD"], ["owner/second@HEAD"]]
     assert [len(m.examples) for m in alone] == [len(e) for e in two.of_pack()]
+
+
+def test_small_parts_hold_what_their_questions_are_about(dataset):
+    (whole,) = materials(dataset)
+    most = size(dataset, 0) // 2
+    parts = list(cuts(dataset, whole, whole.examples, most))
+    assert len(parts) > 1
+    assert sorted(id(e) for _, asked in parts for e in asked) == sorted(map(id, whole.examples))
+    for part, asked in parts:
+        assert all(set(e.gold) <= set(part.segments) for e in asked)
+        assert sum(len(dataset.segment(s)) for s in part.segments) <= most
+        assert part.segments == [s for s in whole.segments if s in part.segments] and len(part.segments) > 1
+
+
+def test_both_layouts_are_asked_the_same_about_the_same_parts(model, dataset, codec, prefix):
+    apart, causal = (records(model, dataset, codec, prefix, cut=2000, layout=layout) for layout in ("independent", "causal"))
+    assert [r["text"] for r in apart] == [r["text"] for r in causal] and [r["ofFiles"] for r in apart] == [r["ofFiles"] for r in causal]
+    assert any(a["files"] != c["files"] for a, c in zip(apart, causal))
+
+
+def test_causal_reading_is_the_dense_model_over_one_text(model, dataset, prefix):
+    segments = [dataset.segment(s).tolist() for s in dataset.packs[0][:2]]
+    question = [5, 6, 7, 8]
+    model.cos, model.sin = rope_table(model.spec, 4096, "cpu")
+    pack = read_causal(model, prefix, segments)
+    assert pack.conversation == len(prefix) + sum(map(len, segments))
+    answer = ask(model, pack, 2, [question], "dense", 4, set()).ids[0]
+    whole = [*prefix, *segments[0], *segments[1], *question]
+    assert answer == generate(model, [whole], 4, {258}, 0.0, torch.Generator())[0][0]
 
 
 def test_best_blocks_are_enough_for_the_prompt_and_no_more():
