@@ -22,6 +22,14 @@ export interface BlockMark {
   readonly level: HeatLevel;
 }
 
+/** Lines of one heat: where a block ends in the middle of a line, the line belongs to both. */
+export interface LineMark {
+  readonly startLine: number;
+  readonly endLine: number;
+  readonly level: HeatLevel;
+  readonly blocks: readonly BlockMark[];
+}
+
 interface SymbolMark {
   readonly name: string;
   readonly startLine: number;
@@ -36,6 +44,8 @@ export interface FileMark {
   readonly mass: number;
   readonly share: number;
   readonly blocks: readonly BlockMark[];
+  /** The same by lines, each line once. */
+  readonly lines: readonly LineMark[];
   readonly symbols: readonly SymbolMark[];
 }
 
@@ -71,7 +81,8 @@ export function traceMarks(trace: AskTrace): TraceMarks {
     });
     const contentHash = pack.files[file]?.contentHash ?? "";
     const symbols = symbolMarks(trace, file, marks);
-    return [{ path, contentHash, focus, mass, share, blocks: marks, symbols }];
+    const lines = lineMarks(marks);
+    return [{ path, contentHash, focus, mass, share, blocks: marks, lines, symbols }];
   });
   return { ofSteps: length, files };
 }
@@ -79,6 +90,26 @@ export function traceMarks(trace: AskTrace): TraceMarks {
 function levelOf(part: number): HeatLevel {
   const root = Math.sqrt(part);
   return LEVEL_FROM.filter((from) => root >= from).length as HeatLevel;
+}
+
+/** `blocks` in the order of their lines, with gaps. A line takes the highest heat of its blocks. */
+export function lineMarks(blocks: readonly BlockMark[]): LineMark[] {
+  const edges = blocks.flatMap(({ startLine, endLine }) => [startLine, endLine + 1]);
+  const starts = [...new Set(edges)].sort((a, b) => a - b);
+  const marks: LineMark[] = [];
+  let next = 0;
+  let open: BlockMark[] = [];
+  for (const [at, startLine] of starts.entries()) {
+    open = open.filter(({ endLine }) => endLine >= startLine);
+    for (let block = blocks[next]; block?.startLine === startLine; block = blocks[++next]) {
+      open.push(block);
+    }
+    if (open.length === 0) continue;
+    const endLine = (starts[at + 1] ?? startLine + 1) - 1;
+    const level = Math.max(...open.map((block) => block.level)) as HeatLevel;
+    marks.push({ startLine, endLine, level, blocks: [...open] });
+  }
+  return marks;
 }
 
 /** Each definition with the reads of the blocks that it overlaps. */

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import * as vscode from "vscode";
-import type { BlockMark, FileMark, TraceMarks } from "../evidence/fileMarks.js";
+import type { FileMark, LineMark, TraceMarks } from "../evidence/fileMarks.js";
 import { packPathOf } from "../workspace/resolvePath.js";
 
 const LEVELS = [1, 2, 3] as const;
@@ -92,10 +92,10 @@ export class EditorMarks implements vscode.Disposable, vscode.CodeLensProvider {
     for (const [at, level] of LEVELS.entries()) {
       const decoration = this.levels[at];
       if (decoration === undefined) continue;
-      const blocks = (mark?.blocks ?? []).filter((block) => block.level === level);
+      const lines = (mark?.lines ?? []).filter((line) => line.level === level);
       editor.setDecorations(
         decoration,
-        blocks.map((block) => decorationOf(editor.document, block, ofSteps)),
+        lines.map((line) => decorationOf(editor.document, line, ofSteps)),
       );
     }
     this.paintChanged(editor, mark);
@@ -123,18 +123,20 @@ export function readWords(steps: number, ofSteps: number, mass: number): string 
 
 function decorationOf(
   document: vscode.TextDocument,
-  block: BlockMark,
+  { startLine, endLine, blocks }: LineMark,
   ofSteps: number,
 ): vscode.DecorationOptions {
   const last = Math.max(0, document.lineCount - 1);
-  const start = Math.min(last, block.startLine - 1);
-  const end = Math.min(last, block.endLine - 1);
+  const start = Math.min(last, startLine - 1);
+  const end = Math.min(last, endLine - 1);
+  const words = blocks.flatMap(({ steps, mass, symbols }) => [
+    `Blocksight: ${readWords(steps, ofSteps, mass)}`,
+    ...(symbols.length === 0 ? [] : [symbols.join(", ")]),
+  ]);
   return {
     range: new vscode.Range(start, 0, end, 0),
     // Plain text: symbol names come from the repository.
-    hoverMessage: plain(
-      [`Blocksight: ${readWords(block.steps, ofSteps, block.mass)}`, ...block.symbols].join("\n"),
-    ),
+    hoverMessage: plain(words.join("\n")),
   };
 }
 
