@@ -314,7 +314,11 @@ export function activateBlocksight(
       if (event.affectsConfiguration(`${SECTION}.marks`)) marks.setShown(readConfig().showMarks);
       const restarts = ["models", "engine", "pageStore"].map((part) => `${SECTION}.${part}`);
       if (restarts.some((part) => event.affectsConfiguration(part))) void controller.restart();
+      const chooses = [`${SECTION}.pack`, "files.exclude"];
+      if (chooses.some((part) => event.affectsConfiguration(part))) void controller.choiceChanged();
     }),
+    // Also where a window knows its folders only a while after it opens.
+    vscode.workspace.onDidChangeWorkspaceFolders(() => void controller.choiceChanged()),
     vscode.workspace.onDidSaveTextDocument(({ uri }) => {
       const path = packPathOf(uri);
       if (path !== undefined) model.markChanged(path);

@@ -96,6 +96,16 @@ export class AskController {
     return this.preparing ?? this.packAnew();
   }
 
+  /**
+   * Other folders are open, or the settings of the pack are others. Nothing is begun where nothing
+   * was shown yet.
+   */
+  async choiceChanged(): Promise<void> {
+    const { pack, problem } = this.model.state;
+    const isShown = pack !== undefined || problem !== undefined || this.preparing !== undefined;
+    if (isShown) await this.packAnew();
+  }
+
   /** While a pack is made it is begun again; while a question runs this waits for its end. */
   private packAnew(): Promise<void> {
     this.isPackStale = true;
@@ -108,6 +118,7 @@ export class AskController {
     this.stopBackground();
     while (this.isPackStale) {
       this.isPackStale = false;
+      this.model.setProblem(undefined);
       await this.exclusively(async (signal) => {
         this.model.setActivity({ kind: "starting" });
         const { session } = await this.connection();

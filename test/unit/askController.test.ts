@@ -2,7 +2,9 @@ import { describe, expect, it, vi } from "vitest";
 import type { Asked } from "../../src/ask/askParts.js";
 import { AskController, type AskSettings } from "../../src/views/askController.js";
 import { AskModel } from "../../src/views/askModel.js";
+import { BlocksightError } from "../../src/shared/errors.js";
 import type { AskState } from "../../src/shared/messages.js";
+import { phrase } from "../../src/shared/phrase.js";
 import { fakeParts, SLOW_CODER, type FakeParts } from "../fakes/fakeParts.js";
 import { TINY_PROJECT, tinyPack } from "../fakes/tinyPack.js";
 
@@ -282,6 +284,47 @@ describe("a question in the ask view", () => {
     await controller.setIncluded("shop/", false);
     expect(model.state.pack?.files).toBe(1);
     await controller.setIncluded("shop/", true);
+    expect(model.state.pack?.files).toBe(5);
+  });
+
+  const noFolder = new BlocksightError("noSuchDirectory", phrase("None."), phrase("Open one."));
+
+  it("packs again once there is a folder, and takes the problem away", async () => {
+    let isOpen = false;
+    const { controller, model } = makeController({
+      parts: () => {
+        const made = fakeParts({ rates: SLOW_CODER });
+        const pack: FakeParts["pack"] = (request) =>
+          isOpen ? made.pack(request) : Promise.reject(noFolder);
+        return { ...made, pack };
+      },
+    });
+    await controller.choiceChanged();
+    expect(model.state.engine.phase).toBe("off");
+    await controller.prepare();
+    expect(model.state.problem?.code).toBe("noSuchDirectory");
+    isOpen = true;
+    await controller.choiceChanged();
+    expect(model.state.problem).toBeUndefined();
+    expect(model.state.pack?.files).toBe(5);
+  });
+
+  it("packs again where the folders come while the first pack is made", async () => {
+    let isOpen = false;
+    const { controller, model } = makeController({
+      parts: () => {
+        const made = fakeParts({ rates: SLOW_CODER });
+        const pack: FakeParts["pack"] = (request) => {
+          if (isOpen) return made.pack(request);
+          isOpen = true;
+          void controller.choiceChanged();
+          return Promise.reject(noFolder);
+        };
+        return { ...made, pack };
+      },
+    });
+    await controller.prepare();
+    expect(model.state.problem).toBeUndefined();
     expect(model.state.pack?.files).toBe(5);
   });
 
