@@ -57,7 +57,7 @@ export function askAboutSelection(controller: AskController): void {
   const end = selection.end.line + (endsAtLineStart ? 0 : 1);
   const text = document.getText(selection).slice(0, MOST_SELECTED_CHARACTERS);
   controller.askAbout({
-    label: `${path}:${start}-${end}`,
+    label: `${path}:${start === end ? start : `${start}–${end}`}`,
     text: `This is about ${path}, lines ${start} to ${end}:\n\`\`\`\n${text}\n\`\`\``,
   });
 }
