@@ -18,6 +18,7 @@ COMMANDS = {
     "tune": ("tune", "tune an adapter: dense, index, joint stages"),
     "teach": ("teach", "let the base model write the prose answers"),
     "evaluate": ("evaluate", "measure an adapter on repositories never trained on"),
+    "ablate": ("ablate", "which shape of index finds the gold blocks: width, scored layers, RoPE, blocks a row"),
     "textloss": ("textloss", "what tuning cost the model as a language model"),
     "report": ("report", "tables with intervals from evaluation records"),
     "lexical": ("lexical", "BM25 and MiniLM rankings of the same questions"),

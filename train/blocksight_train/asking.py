@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -13,6 +14,8 @@ from .model import Model
 from .reading import Pack
 
 ROWS_AT_ONCE = 256
+# A choice of blocks of one's own: layer, group, rows, their normed input -> ids and which of them count [rows, any], or None: every block.
+Choice = Callable[[int, int, slice, Tensor], tuple[Tensor, Tensor] | None]
 
 
 @dataclass
@@ -51,13 +54,14 @@ def rows(
     ids: Tensor,
     conversation: Tensor,
     position: Tensor,
-    source: str,
+    source: str | Choice,
     parent: Tensor | None = None,
     measure: Measure | None = None,
 ) -> Tensor:
     """One pass of conversation rows, which are appended to the cache -> the residual stream [R, D].
 
-    source: "dense" (a row reads every block), "trained" or "keys" (16 blocks a row and group, the forced ones counted).
+    source: "dense" (a row reads every block), "trained" or "keys" (16 blocks a row and group, the forced ones counted), or a choice
+    of one's own.
     """
     spec, n = model.spec, len(ids)
     parent = torch.full_like(conversation, -1) if parent is None else parent
@@ -86,7 +90,13 @@ def rows(
                 keys, values = pack.keys[i][:, g], pack.values[i][:, g]
                 own_keys, own_values = cache.keys[i][:, g], cache.values[i][:, g]
                 qg = q[part, g]
-                if source == "dense":
+                picked = None
+                if callable(source):
+                    picked = source(i, g, part, h[part])
+                elif source != "dense":
+                    scores = block_scores(dots_of(source, qg, keys, index_q[part, g], pack.index_keys[i]), pack.valid)
+                    picked = choose(scores, free[part])
+                if picked is None:
                     weights, own_weights = softmax_over(qg, keys, pack.valid, own_keys, own[part])
                     attended = torch.einsum("rhn,nd->rhd", weights.to(qg.dtype), values)
                     by_block = weights.mean(1).view(len(qg), -1, BLOCK).sum(-1)
@@ -100,8 +110,7 @@ def rows(
                             )
                         )
                 else:
-                    scores = block_scores(dots_of(source, qg, keys, index_q[part, g], pack.index_keys[i]), pack.valid)
-                    ids_, real = choose(scores, free[part])
+                    ids_, real = picked
                     blocks = torch.cat([torch.zeros_like(ids_[:, :1]), ids_], 1)
                     real = torch.cat([torch.ones_like(real[:, :1]), real], 1)
                     seen = pack.valid.view(-1, BLOCK)[blocks] & real[..., None]

@@ -70,14 +70,14 @@ def block_scores(dots: Tensor, valid: Tensor) -> Tensor:
     return dots.float().masked_fill(~valid, NEG).view(len(dots), -1, BLOCK).amax(-1)
 
 
-def choose(scores: Tensor, free: Tensor | int = FREE_BLOCKS) -> tuple[Tensor, Tensor]:
-    """The best blocks besides block 0 (ties to the lower id) -> ids [R, 14], and which of them count. `free`: how many a row may choose.
+def choose(scores: Tensor, free: Tensor | int = FREE_BLOCKS, most: int = FREE_BLOCKS) -> tuple[Tensor, Tensor]:
+    """The best blocks besides block 0 (ties to the lower id) -> ids [R, most], and which of them count. `free`: how many a row may choose.
 
     torch.sort with stable=True keeps the lower id first among equals; topk promises nothing.
     """
     scores = scores.clone()
     scores[:, 0] = NEG
-    most = min(FREE_BLOCKS, scores.shape[1])
+    most = min(most, scores.shape[1])
     if scores.is_cuda:
         values, ids = scores.topk(most, -1)
     else:

@@ -91,7 +91,15 @@ class Batch:
         return len(self.tokens.valid)
 
 
-def make_batch(dataset: Dataset, prefix: list[int], segments: list[int], examples: list[Example], rng: random.Random, device: str) -> Batch:
+def make_batch(
+    dataset: Dataset,
+    prefix: list[int],
+    segments: list[int],
+    examples: list[Example],
+    rng: random.Random,
+    device: str,
+    index_rows: int = INDEX_ROWS,
+) -> Batch:
     tokens = lay_out(prefix, [dataset.segment(s) for s in segments], device)
     place = {s: i for i, s in enumerate(segments)}
     ids, conversation, positions, labels, is_question, target = [], [], [], [], [], []
@@ -113,11 +121,11 @@ def make_batch(dataset: Dataset, prefix: list[int], segments: list[int], example
     own = (conversation_t[:, None] == conversation_t[None]) & (order[:, None] >= order[None])
     sees = torch.cat([tokens.valid[None].expand(len(order), -1), own], 1)
     question_rows = [r for r in range(real) if is_question[r]]
-    index_rows = sorted(rng.sample(range(real), min(real, INDEX_ROWS)))
+    learnt = sorted(rng.sample(range(real), min(real, index_rows)))
     return Batch(
         tokens, len(segments), move(ids, 0), move(positions, CONVERSATION), move(labels, IGNORED), sees,
         torch.tensor(question_rows, device=device), torch.tensor([conversation[r] for r in question_rows], device=device),
-        torch.tensor(index_rows, device=device), torch.tensor(target, device=device),
+        torch.tensor(learnt, device=device), torch.tensor(target, device=device),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ Slots as in the product: block 0 is the prefix; every segment starts on a block 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -122,9 +122,16 @@ def read_causal(model: Model, prefix: list[int], segments: Sequence[Sequence[int
 
 
 @torch.no_grad()
-def read(model: Model, prefix: list[int], segments: Sequence[Sequence[int]], tokens_at_once: int = 65_536) -> Pack:
+def read(
+    model: Model,
+    prefix: list[int],
+    segments: Sequence[Sequence[int]],
+    tokens_at_once: int = 65_536,
+    index_keys_of: Callable[[int, Tensor], Tensor] | None = None,
+) -> Pack:
     """Read segments without gradient, as many at once as the token budget allows. The pack is allocated once: of a large one there is no room
-    for a second copy."""
+    for a second copy. `index_keys_of`: a layer's number and normed input to index keys of any width, where they are not the layer's own."""
+    index_keys_of = index_keys_of or (lambda i, h: model.layers[i].index_keys(h))
     batches: list[list[Sequence[int]]] = [[]]
     for segment in segments:
         if batches[-1] and sum(len(s) + PREFIX for s in batches[-1]) + len(segment) > tokens_at_once:
@@ -133,7 +140,7 @@ def read(model: Model, prefix: list[int], segments: Sequence[Sequence[int]], tok
     spec, dtype = model.spec, model.embedding.dtype
     slots = (1 + sum(-(-len(segment) // BLOCK) for segment in segments)) * BLOCK
     zeros = lambda *width: [torch.zeros(slots, *width, dtype=dtype, device=model.device) for _ in model.layers]
-    keys, values, index_keys = zeros(spec.groups, spec.head_dim), zeros(spec.groups, spec.head_dim), zeros(model.index_dim)
+    keys, values, index_keys = zeros(spec.groups, spec.head_dim), zeros(spec.groups, spec.head_dim), []
     valid, block_segment, before, at = [], [], 0, 0
     for number, batch in enumerate(batches):
         tokens = lay_out(prefix, batch, model.device)
@@ -143,7 +150,10 @@ def read(model: Model, prefix: list[int], segments: Sequence[Sequence[int]], tok
         end = at + len(tokens.valid) - skip
         for i, layer in enumerate(model.layers):
             h, k, v, x = segment_layer(layer, x, tokens, cos, sin)
-            for store, t in ((keys, k), (values, v), (index_keys, layer.index_keys(h))):
+            mine = index_keys_of(i, h)
+            if number == 0:
+                index_keys.append(mine.new_zeros(slots, mine.shape[-1]))
+            for store, t in ((keys, k), (values, v), (index_keys, mine)):
                 store[i][at:end] = to_slots(t, tokens)[skip:]
         valid.append(tokens.valid[skip:])
         blocks = tokens.block_segment[skip // BLOCK :]

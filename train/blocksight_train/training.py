@@ -17,6 +17,7 @@ from .model import Layer, Model
 from .reading import segment_layer, to_slots
 
 FOCUS_FLOOR = 1e-4
+TARGET_LOGITS = 1 << 28  # logits of an index target at once: 1 GiB in fp32, about three of them live
 
 
 @dataclass(frozen=True)
@@ -57,17 +58,55 @@ def index_divergence(rows: Tensor, seen: Tensor, q: Tensor, keys: Tensor, index_
     q [R, H/G, E], keys [slots + R, E], index_q [R, dim], index_keys [slots, dim]; only `rows` count. The targets carry no gradient.
     """
     seen = seen[rows]
-    with torch.no_grad():
-        logits = torch.einsum("rhd,nd->rhn", q[rows], keys).float() / math.sqrt(q.shape[-1])
-        wanted = logits.masked_fill(~seen[:, None], NEG).softmax(-1).mean(1)[:, PREFIX:slots]
-        share = wanted.sum(-1, keepdim=True)
-        wanted = wanted / share.clamp(min=1e-9)
-        entropy = -(wanted * wanted.clamp(min=1e-12).log()).sum(-1)
-    seen = seen[:, PREFIX:slots]
-    given = (index_q[rows] @ index_keys[PREFIX:].T).float() / math.sqrt(index_keys.shape[-1])
+    return divergence(index_target(seen, q[rows], keys, slots), seen, index_q[rows], index_keys)
+
+
+@dataclass
+class Target:
+    """What an index learns for one group: the distribution [R, slots behind the prefix], how much of a row's mass it holds [R, 1], and
+    its entropy [R]."""
+
+    wanted: Tensor
+    share: Tensor
+    entropy: Tensor
+
+
+@torch.no_grad()
+def index_target(seen: Tensor, q: Tensor, keys: Tensor, slots: int) -> Target:
+    """Rows are taken in parts, because their logits have every head: 512 rows of the coder on 140K slots would be 1.6 GiB thrice."""
+    step = max(1, TARGET_LOGITS // (q.shape[1] * len(keys)))
+    parts = []
+    for a in range(0, len(q), step):
+        logits = torch.einsum("rhd,nd->rhn", q[a : a + step], keys).float() / math.sqrt(q.shape[-1])
+        parts.append(logits.masked_fill_(~seen[a : a + step, None], NEG).softmax(-1).mean(1)[:, PREFIX:slots])
+    wanted = torch.cat(parts)
+    share = wanted.sum(-1, keepdim=True)
+    wanted = wanted / share.clamp(min=1e-9)
+    return Target(wanted, share, -(wanted * wanted.clamp(min=1e-12).log()).sum(-1))
+
+
+def divergence(target: Target, seen: Tensor, index_q: Tensor, index_keys: Tensor) -> Tensor:
+    """KL from a target to an index's softmax over what the rows see; index_q [R, dim], index_keys [slots, dim]."""
+    seen = seen[:, PREFIX : len(index_keys)]
+    given = (index_q @ index_keys[PREFIX:].T).float() / math.sqrt(index_keys.shape[-1])
     given = given.masked_fill(~seen, NEG).log_softmax(-1).masked_fill(~seen, 0.0)
-    divergence = -(wanted * given).sum(-1) - entropy
-    return (divergence * share[:, 0]).sum() / share.sum().clamp(min=1e-6)  # rows that read the pack count more
+    lost = -(target.wanted * given).sum(-1) - target.entropy
+    return (lost * target.share[:, 0]).sum() / target.share.sum().clamp(min=1e-6)  # rows that read the pack count more
+
+
+def projected(layer: Layer, x: Tensor, rows: Tensor, batch: Batch, tables: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """-> the segments' normed input, their stream behind the layer; the rows' normed input and queries; keys and values of pack and rows."""
+    cos, sin, row_cos, row_sin = tables
+    h, k, v, x = segment_layer(layer, x, batch.tokens, cos, sin)
+    hr = layer.normed(rows)
+    q, k_own, v_own = layer.qkv(hr, row_cos, row_sin)
+    return h, x, hr, q, torch.cat([to_slots(k, batch.tokens), k_own]), torch.cat([to_slots(v, batch.tokens), v_own])
+
+
+def rows_behind(layer: Layer, rows: Tensor, q: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+    heads = lambda t: t.repeat_interleave(layer.spec.heads_per_group, 1).transpose(0, 1)[None]
+    attended = F.scaled_dot_product_attention(q.transpose(0, 1)[None], heads(keys), heads(values), attn_mask=mask)
+    return layer.finish(rows, attended[0].transpose(0, 1))
 
 
 def layer_step(
@@ -82,11 +121,7 @@ def layer_step(
     """One layer over segments x [T, D] and conversation rows [R, D] -> both behind it, the index loss, and per focus group the
     mass of every question on every segment [groups, questions, segments]."""
     spec, slots = layer.spec, batch.slots
-    cos, sin, row_cos, row_sin = tables
-    h, k, v, x = segment_layer(layer, x, batch.tokens, cos, sin)
-    hr = layer.normed(rows)
-    q, k_own, v_own = layer.qkv(hr, row_cos, row_sin)
-    keys, values = torch.cat([to_slots(k, batch.tokens), k_own]), torch.cat([to_slots(v, batch.tokens), v_own])
+    h, x, hr, q, keys, values = projected(layer, x, rows, batch, tables)
     grouped = q.view(len(q), spec.groups, spec.heads_per_group, spec.head_dim)
     index_q = index_keys = None
     if mode.sparse or mode.index:  # the index learns from the hidden states and never moves them
@@ -103,9 +138,7 @@ def layer_step(
             )
     focus = [question_mass(batch, masks[g], grouped[:, g], keys[:, g]) for g in focus_groups]
     mask = batch.sees[None, None] if not mode.sparse else torch.stack(masks).repeat_interleave(spec.heads_per_group, 0)[None]
-    heads = lambda t: t.repeat_interleave(spec.heads_per_group, 1).transpose(0, 1)[None]
-    attended = F.scaled_dot_product_attention(q.transpose(0, 1)[None], heads(keys), heads(values), attn_mask=mask)
-    rows = layer.finish(rows, attended[0].transpose(0, 1))
+    rows = rows_behind(layer, rows, q, keys, values, mask)
     return x, rows, loss, torch.stack(focus) if focus else rows.new_zeros(0, dtype=torch.float32)
 
 

@@ -23,7 +23,7 @@ import torch
 from . import adapter
 from .asking import ask, focus
 from .attention import KERNELS, use_kernels
-from .batches import Batch, Dataset, Example, Sampler, make_batch
+from .batches import INDEX_ROWS, Batch, Dataset, Example, Sampler, make_batch
 from .data.codec import Codec
 from .model import Model
 from .parts import Weights
@@ -129,6 +129,7 @@ class Tuner:
         self.sampler = Sampler(dataset, weights, self.rng)
         self.miner = Miner(model, dataset, self.sampler, prefix, heads)
         self.sizes = [int(s) for s in args.sizes.split(",")]
+        self.index_sizes = [int(s) for s in (args.index_sizes or args.sizes).split(",")]
         self.steps, self.kernels = 0, args.kernels
         use_kernels(args.kernels)
 
@@ -202,13 +203,15 @@ class Tuner:
         return [{"params": index, "lr": 3 * peak}]
 
     def _batch(self, stage: Stage):
-        size = self.shape_rng.choice(self.sizes)
+        of_index = stage.name in ("index", "refresh")
+        size = self.shape_rng.choice(self.index_sizes if of_index else self.sizes)
         mined = self.args.long and stage.name in ("dense", "joint") and self.shape_rng.random() < self.args.mined
         if mined:
             segments, asked = self.miner.draw(self.args.long, size, self.args.questions)
         else:
             segments, asked = self.sampler.draw(size, self.args.questions)
-        return make_batch(self.dataset, self.prefix, segments, asked, self.rng, self.model.device)
+        index_rows = self.args.index_rows if of_index else INDEX_ROWS
+        return make_batch(self.dataset, self.prefix, segments, asked, self.rng, self.model.device, index_rows)
 
     def _losses(self, stage: Stage, batch, mode: Mode, parameters: list[torch.nn.Parameter]) -> Losses:
         """One step's losses; the gradients, averaged over the ranks, are left in the parameters."""
@@ -315,6 +318,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="JSON list of [layer, group] for the focus loss; the adapter's question heads if not given",
     )
     parser.add_argument("--sizes", default="16,24,32", help="segments of a step")
+    parser.add_argument("--index-sizes", default="", help="segments of a step of the stages index and refresh (--sizes if not given)")
+    parser.add_argument("--index-rows", type=int, default=INDEX_ROWS, help="rows that the index learns from in a step of those stages")
     parser.add_argument("--questions", type=int, default=24)
     parser.add_argument("--long", type=int, default=0, help="segments of a long pack that hard ones are mined from (0: off)")
     parser.add_argument("--mined", type=float, default=0.5, help="share of mined steps")

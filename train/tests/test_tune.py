@@ -12,7 +12,8 @@ from blocksight_train.data.join import join
 from blocksight_train.tune import Stage, Tuner
 
 ARGS = argparse.Namespace(
-    seed=1, weights="{}", sizes="5", questions=4, long=0, mined=0.0, rate=1e-3, focus_weight=0.5, text_share=0.0, every=2, kernels="any"
+    seed=1, weights="{}", sizes="5", questions=4, long=0, mined=0.0, rate=1e-3, focus_weight=0.5, text_share=0.0, every=2, kernels="any",
+    index_sizes="", index_rows=512,
 )  # fmt: skip
 
 
@@ -49,3 +50,10 @@ def test_joined_folders_hold_what_each_of_them_held(folder, dataset, codec, tmp_
         assert [both.paths[g] for g in twin.gold] == [dataset.paths[g] for g in example.gold]
         assert twin.gold == [g + n for g in example.gold] and set(twin.gold) <= set(both.packs[twin.pack])
         assert all((both.segment(b) == dataset.segment(a)).all() for a, b in zip(example.gold, twin.gold))
+
+
+def test_index_stages_may_have_longer_packs_and_other_rows_than_the_rest(model, dataset, prefix, tmp_path):
+    tuner = Tuner(model, dataset, prefix, [(0, 0)], tmp_path, argparse.Namespace(**vars(ARGS) | {"index_sizes": "7", "index_rows": 9}))
+    shapes = {name: (b.segments, len(b.index_rows)) for name in ("index", "refresh", "dense") if (b := tuner._batch(Stage(name, 0)))}
+    assert shapes["index"] == shapes["refresh"] == (7, 9)
+    assert shapes["dense"][0] == 5 and shapes["dense"][1] > 9
