@@ -129,9 +129,11 @@ std::shared_ptr<Model> Model::open(std::shared_ptr<Engine> engine,
   model->shape_ = read_model_shape(*model->file_);
   model->tokenizer_ = Tokenizer::from_gguf(*model->file_);
   model->weights_sha256_ = file_sha256(options);
+  std::shared_ptr<Adapter> adapter;
   if (options.adapter_path) {
-    model->adapter_ = Adapter::open(options.adapter_path);
-    const AdapterMeta& meta = model->adapter_->meta();
+    adapter = Adapter::open(options.adapter_path);
+    const AdapterMeta& meta = adapter->meta();
+    model->adapter_sha256_ = adapter->sha256();
     if (meta.base_sha256 != model->weights_sha256_) {
       throw Error(BS_WRONG_BASE, "The adapter was made for " + meta.base_name + " (sha256 " +
                                      meta.base_sha256 + "), but the model's sha256 is " +
@@ -145,13 +147,13 @@ std::shared_ptr<Model> Model::open(std::shared_ptr<Engine> engine,
   }
   model->trained_index_ = trained;
   model->ends_of_turn_ = ends_of_turn(*model->file_, *model->tokenizer_);
-  model->load_weights(*model->file_, model->adapter_.get());
-  if (trained) model->load_index(*model->adapter_);
+  model->load_weights(*model->file_, adapter.get());
+  if (trained) model->load_index(*adapter);
   const ModelShape& shape = model->shape_;
   model->page_shape_ = {.layers = shape.layers,
                         .groups = shape.groups,
                         .head_dim = shape.head_dim,
-                        .index_dim = trained ? model->adapter_->meta().index.dim : 0,
+                        .index_dim = trained ? adapter->meta().index.dim : 0,
                         .kv = model->engine_->kv()};
   model->page_size_ = blocksight::page_size(
       model->page_shape_, model->engine_->table().page_format(model->page_shape_));
@@ -170,11 +172,12 @@ std::shared_ptr<Model> Model::open(std::shared_ptr<Engine> engine,
   }
   model->make_keys();
   // An adapter says for what it was made; what a converter left in general.name often says less.
-  model->name_ = model->adapter_ ? model->adapter_->meta().name
-                                 : model->file_->string_value("general.name")
-                                       .value_or(model->shape_.architecture);
+  model->name_ = adapter ? adapter->meta().name
+                         : model->file_->string_value("general.name")
+                               .value_or(model->shape_.architecture);
   model->chat_template_ = model->file_->string_value("tokenizer.chat_template").value_or("");
   model->description_ = model->make_description(*model->file_);
+  model->unload_file();
   return model;
 }
 
@@ -182,6 +185,7 @@ void Model::load_weights(const GgufFile& file, const Adapter* adapter) {
   const OpTable& table = engine_->table();
   const auto prepare = [&](Linear& linear) {
     linear.prepared = table.prepare(linear, engine_->numerics(), engine_->threads());
+    if (linear.prepared) linear.low_rank.reset();  // the tier has a form of its own
     parameters_ += linear.weight.rows * linear.weight.cols;
   };
   const bool has_output = file.tensor("output.weight").has_value();
@@ -229,10 +233,14 @@ void Model::load_index(const Adapter& adapter) {
                                 " blocks) does not fit the model.");
   }
   index_eps_ = index.norm_eps;
-  const auto linear = [&](const std::vector<float>& values, int64_t rows) {
+  const auto linear = [&](std::vector<float>& values, int64_t rows) {
     Linear out;
     out.weight = plain_matrix(values, rows, shape_.width);
     out.prepared = engine_->table().prepare(out, engine_->numerics(), engine_->threads());
+    if (out.prepared) {
+      out.weight.data = nullptr;
+      std::vector<float>().swap(values);
+    }
     return out;
   };
   for (int64_t i = 0; i < shape_.layers; i++) {
@@ -248,11 +256,15 @@ void Model::load_index(const Adapter& adapter) {
   }
 }
 
+void Model::unload_file() const {
+  if (output_.prepared) file_->unload();
+}
+
 void Model::make_keys() {
   Sha256 hash;
   update(hash, "blocksight page 1");
   update(hash, weights_sha256_);
-  update(hash, adapter_ ? adapter_->sha256() : "");
+  update(hash, adapter_sha256_);
   update(hash, trained_index_ ? "trained" : "keys");
   update(hash, layout_.kind == LayoutKind::causal ? "causal" : "independent");
   update(hash, std::to_string(layout_.segment_position));
@@ -316,7 +328,7 @@ std::string Model::make_description(const GgufFile& file) const {
   out.number("contextTokens", shape_.context_tokens);
   out.number("bytesPerToken", static_cast<double>(page_size_.bytes()) / kBlockTokens);
   out.text("weightsSha256", weights_sha256_);
-  if (adapter_) out.text("adapterSha256", adapter_->sha256());
+  if (!adapter_sha256_.empty()) out.text("adapterSha256", adapter_sha256_);
   out.text("chatTemplate", chat_template_);
   return out.str();
 }

@@ -27,7 +27,7 @@ struct LayerWeights {
   // Index source `trained`: index_q [G * I][D], index_k [I][D]; norms [I].
   std::optional<Linear> index_q, index_k;
   std::vector<float> index_q_norm, index_k_norm;
-  std::vector<float> index_q_values, index_k_values;  // what the two linears point into
+  std::vector<float> index_q_values, index_k_values;  // what the two point into, if not prepared
 };
 
 class Model {
@@ -60,6 +60,11 @@ class Model {
   PageRef prefix_page() const;
   const PageKey& prefix_key() const { return prefix_key_; }
 
+  // Where the tier holds weights in a form of its own, a token's input row is all that is still read
+  // of the file. Of many tokens these rows, and what the system maps around them, are most of a
+  // hundred megabytes: after reading they leave memory again.
+  void unload_file() const;
+
   const std::string& name() const { return name_; }
   const std::string& chat_template() const { return chat_template_; }
   const std::string& describe() const { return description_; }
@@ -73,7 +78,6 @@ class Model {
 
   std::shared_ptr<Engine> engine_;
   std::shared_ptr<GgufFile> file_;
-  std::shared_ptr<Adapter> adapter_;
   std::shared_ptr<Tokenizer> tokenizer_;
   ModelShape shape_;
   Layout layout_;
@@ -88,7 +92,7 @@ class Model {
   std::vector<QuestionHead> question_heads_;
   float pointer_weight_ = 1.0f;
   std::set<uint32_t> ends_of_turn_;
-  std::string weights_sha256_;
+  std::string weights_sha256_, adapter_sha256_;  // the latter "" without one
   int64_t parameters_ = 0;
   PageKey key_seed_{}, prefix_key_{};
   std::string name_, chat_template_, description_;

@@ -72,6 +72,7 @@ class Reading {
 
   void finish() {
     result_.elapsed_ms = ms_since(start_);
+    model_.unload_file();
     if (const auto failure = model_.engine().pages().take_store_failure()) {
       set_error(&result_.store, failure->status(), failure->what());
     }

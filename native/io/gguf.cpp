@@ -319,6 +319,10 @@ class ParsedGguf final : public GgufFile {
     return found->second;
   }
 
+  void unload() const override {
+    if (file_) file_->unload();
+  }
+
   std::vector<std::string_view> tensor_names() const override {
     std::vector<std::string_view> out;
     for (const auto& [name, matrix] : tensors_) out.push_back(name);

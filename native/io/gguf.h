@@ -22,6 +22,9 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
   const std::byte* data() const { return data_; }
   size_t size() const { return size_; }
+  // What was read leaves this process's memory; reading it again takes it from the system's cache
+  // or the disk.
+  void unload() const;
 
  private:
   const std::byte* data_ = nullptr;
@@ -52,6 +55,8 @@ class GgufFile {
   virtual std::optional<StoredMatrix> tensor(std::string_view name) const = 0;
   StoredMatrix need_tensor(std::string_view name, int64_t rows, int64_t cols) const;
   virtual std::vector<std::string_view> tensor_names() const = 0;
+  // As MappedFile::unload, of the tensors and all else.
+  virtual void unload() const = 0;
   // A 1-D F32/F16/BF16 tensor as floats.
   std::vector<float> need_vector(std::string_view name, int64_t count) const;
 };

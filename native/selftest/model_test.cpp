@@ -1,9 +1,12 @@
 // Opening models: what is refused by name, and the layout of a model without an adapter.
 #include "core/model.h"
 
+#include <fstream>
+
 #include "bytes.h"
 #include "check.h"
 #include "io/json_reader.h"
+#include "io/sha256.h"
 #include "op_table.h"
 #include "tiny_model.h"
 
@@ -13,19 +16,32 @@ using namespace blocksight::check;
 namespace {
 
 std::shared_ptr<Model> open(const std::string& model, const std::string& adapter = "",
-                            const char* index = nullptr, const char* prefix = kTinyPrefix) {
+                            const char* index = nullptr, const char* prefix = kTinyPrefix,
+                            const OpTable& table = ref_table()) {
   bs_model_options options = {};
   options.model_path = model.c_str();
   options.adapter_path = adapter.empty() ? nullptr : adapter.c_str();
   options.index_source = index;
   options.prefix_text = prefix;
   bs_engine_options engine = {};
-  return Model::open(std::make_shared<Engine>(engine, ref_table()), options);
+  return Model::open(std::make_shared<Engine>(engine, table), options);
 }
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
   const size_t at = text.find(from);
   return at == std::string::npos ? text : text.replace(at, from.size(), to);
+}
+
+// Kilobytes of a mapped file that are in this process's memory; nothing where it is not mapped.
+std::optional<long> mapped_kilobytes(const std::string& path) {
+  std::ifstream maps("/proc/self/smaps");
+  std::optional<long> sum;
+  bool within = false;
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find('-') < line.find(' ')) within = line.ends_with(path);
+    if (within && line.starts_with("Rss:")) sum = sum.value_or(0) + std::stol(line.substr(4));
+  }
+  return sum;
 }
 
 }  // namespace
@@ -107,3 +123,18 @@ TEST("model: pages of another index source, layout or adapter have other keys") 
   CHECK(key({.with_adapter = true}) != key({.with_adapter = true, .index_source = "keys"}));
   CHECK(plain != key({.shape = {.architecture = "qwen2"}}));
 }
+
+#ifdef __linux__
+TEST("model: once its weights are packed, neither its file nor the adapter is in memory") {
+  const OpTable* const table = cpu_table(nullptr);
+  if (!table) SKIP("no kernels for this processor");
+  const TempDir dir;
+  const std::string file = tiny_gguf({});
+  const std::string path = dir.write("tiny.gguf", file);
+  const std::string adapter =
+      dir.write("tiny.safetensors", tiny_adapter({}, sha256_hex(file.data(), file.size())));
+  const auto model = open(path, adapter, nullptr, kTinyPrefix, *table);
+  CHECK_EQ(mapped_kilobytes(path).value_or(-1), 0L);
+  CHECK(!mapped_kilobytes(adapter));
+}
+#endif
