@@ -11,6 +11,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch import Tensor
 
 MOST_TOKENS = 256  # of a text, as the model was published; the rest is cut off
 AT_ONCE = 64
@@ -25,29 +30,54 @@ def shipped_folder() -> str:
 
 
 class MiniLm:
+    """The published network, written out: six post-norm layers over word pieces, the mean of the last one's rows."""
+
     def __init__(self, folder: str, device: str, bf16: bool = False):
-        import torch
-        from transformers import AutoModel, AutoTokenizer
+        dtype = torch.bfloat16 if bf16 else torch.float32
+        self.device, config = device, json.loads((Path(folder) / "config.json").read_text())
+        self.heads, self.layers, self.eps = config["num_attention_heads"], config["num_hidden_layers"], config["layer_norm_eps"]
+        self.weights = {
+            name: t.to(device, dtype) for name, t in load_file(Path(folder) / "model.safetensors").items() if t.is_floating_point()
+        }
+        self.tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+        self.tokenizer.no_padding()
+        self.tokenizer.enable_truncation(MOST_TOKENS)
 
-        self.torch, self.device = torch, device
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.model = AutoModel.from_pretrained(folder).to(device).to(torch.bfloat16 if bf16 else torch.float32).eval()
-
+    @torch.no_grad()
     def embed(self, texts: list[str]) -> np.ndarray:
         """Unit vectors, one a text. Texts of like length go together, so that little is padding."""
-        lengths = [len(ids) for ids in self.tokenizer(texts, truncation=True, max_length=MOST_TOKENS)["input_ids"]] if texts else []
-        order = np.argsort(lengths, kind="stable")
-        out = np.zeros((len(texts), self.model.config.hidden_size), np.float32)
-        with self.torch.no_grad():
-            for a in range(0, len(texts), AT_ONCE):
-                part = order[a : a + AT_ONCE]
-                batch = self.tokenizer([texts[i] for i in part], padding=True, truncation=True, max_length=MOST_TOKENS, return_tensors="pt")
-                batch = batch.to(self.device)
-                hidden = self.model(**batch).last_hidden_state
-                mask = batch["attention_mask"][..., None].float()
-                mean = (hidden * mask).sum(1) / mask.sum(1)
-                out[part] = self.torch.nn.functional.normalize(mean, dim=-1).cpu().numpy()
+        ids = [e.ids for e in self.tokenizer.encode_batch(texts)]
+        order = sorted(range(len(texts)), key=lambda i: len(ids[i]))
+        out = np.zeros((len(texts), self.weights["embeddings.LayerNorm.weight"].shape[0]), np.float32)
+        for a in range(0, len(texts), AT_ONCE):
+            part = order[a : a + AT_ONCE]
+            out[part] = self._vectors([ids[i] for i in part]).cpu().numpy()
         return out
+
+    def _vectors(self, ids: list[list[int]]) -> Tensor:
+        longest = max(map(len, ids))
+        real = torch.tensor([[True] * len(i) + [False] * (longest - len(i)) for i in ids], device=self.device)
+        tokens = torch.tensor([i + [0] * (longest - len(i)) for i in ids], device=self.device)
+        table = lambda name: self.weights[f"embeddings.{name}_embeddings.weight"]
+        x = self._norm(table("word")[tokens] + table("position")[:longest] + table("token_type")[0], "embeddings")
+        for i in range(self.layers):
+            x = self._layer(x, real, f"encoder.layer.{i}")
+        kept = real[..., None].float()
+        return F.normalize((x * kept).sum(1) / kept.sum(1), dim=-1)
+
+    def _layer(self, x: Tensor, real: Tensor, name: str) -> Tensor:
+        split = lambda t: t.view(*t.shape[:2], self.heads, -1).transpose(1, 2)
+        q, k, v = (split(self._linear(x, f"{name}.attention.self.{part}")) for part in ("query", "key", "value"))
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=real[:, None, None]).transpose(1, 2).flatten(2)
+        x = self._norm(x + self._linear(attended, f"{name}.attention.output.dense"), f"{name}.attention.output")
+        wide = F.gelu(self._linear(x, f"{name}.intermediate.dense"))
+        return self._norm(x + self._linear(wide, f"{name}.output.dense"), f"{name}.output")
+
+    def _linear(self, x: Tensor, name: str) -> Tensor:
+        return F.linear(x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"])
+
+    def _norm(self, x: Tensor, name: str) -> Tensor:
+        return F.layer_norm(x, x.shape[-1:], self.weights[f"{name}.LayerNorm.weight"], self.weights[f"{name}.LayerNorm.bias"], self.eps)
 
 
 def main(args: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from blocksight_train import peer
 from blocksight_train.asking import ask
@@ -13,12 +14,13 @@ from blocksight_train.batches import Dataset
 from blocksight_train.data.join import join
 from blocksight_train.evaluate import Evaluation
 from blocksight_train.layout import BLOCK
-from blocksight_train.lexical import best_blocks
+from blocksight_train.lexical import Remembered, best_blocks
 from blocksight_train.model import rope_table
 from blocksight_train.reading import read_causal
 from blocksight_train.report import load
 from blocksight_train.teach import generate
 from blocksight_train.together import cuts, grouped, materials
+from blocksight_train.vectors import MiniLm
 
 ARGS = argparse.Namespace(
     most="{}", per_type=2, minutes=0, together=0, cut=0, layout="independent", source="trained", steps=6, stop=[], 
@@ -129,6 +131,48 @@ def test_best_blocks_are_enough_for_the_prompt_and_no_more():
     places, sizes = [(7, 0), (7, 1), (9, 0)], [100, 28, 128]
     assert best_blocks(np.array([0.1, 0.9, 0.5]), places, sizes, 129) == [[7, 1], [9, 0]]
     assert best_blocks(np.array([0.1, 0.9, 0.5]), places, sizes, 10_000) == [[7, 1], [9, 0], [7, 0]]
+
+
+@pytest.fixture
+def minilm(codec, tmp_path) -> MiniLm:
+    """The embedding network in small, of random weights, over bytes."""
+    torch.manual_seed(1)
+    width, wide = 16, 32
+    weights = {"embeddings.word_embeddings.weight": torch.randn(300, width)}
+    weights |= {
+        "embeddings.position_embeddings.weight": torch.randn(512, width),
+        "embeddings.token_type_embeddings.weight": torch.randn(2, width),
+    }
+    linear = {"attention.self.query": (width, width), "attention.self.key": (width, width), "attention.self.value": (width, width)}
+    linear |= {"attention.output.dense": (width, width), "intermediate.dense": (wide, width), "output.dense": (width, wide)}
+    for layer in ("encoder.layer.0.", "encoder.layer.1."):
+        for name, shape in linear.items():
+            weights |= {f"{layer}{name}.weight": torch.randn(shape) / 4, f"{layer}{name}.bias": torch.randn(shape[0])}
+    for name in ("embeddings", *(f"encoder.layer.{i}.{part}" for i in range(2) for part in ("attention.output", "output"))):
+        weights |= {f"{name}.LayerNorm.weight": torch.ones(width), f"{name}.LayerNorm.bias": torch.zeros(width)}
+    save_file(weights, tmp_path / "model.safetensors")
+    codec.save(tmp_path / "tokenizer.json")
+    config = {"num_attention_heads": 2, "num_hidden_layers": 2, "layer_norm_eps": 1e-12}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    return MiniLm(str(tmp_path), "cpu")
+
+
+def test_a_text_has_the_same_vector_beside_longer_ones(minilm):
+    texts = ["def read(path): ...", "x", "y" * 500]
+    together = minilm.embed(texts)
+    assert np.allclose(together, np.concatenate([minilm.embed([t]) for t in texts]), atol=1e-5)
+    assert np.allclose((together**2).sum(1), 1, atol=1e-5) and not np.allclose(together[0], together[1], atol=1e-2)
+    assert np.allclose(minilm.embed(["y" * 256]), together[2:], atol=1e-5), "the rest of a long text is cut off"
+    assert minilm.embed([]).shape == (0, 16)
+
+
+def test_a_text_that_was_embedded_is_not_embedded_again(minilm, monkeypatch):
+    remembered, plain, seen = Remembered(minilm), minilm.embed, []
+    monkeypatch.setattr(minilm, "embed", lambda texts: seen.extend(texts) or plain(texts))
+    first = remembered.embed(["a", "b", "a"])
+    assert np.array_equal(first[0], first[2])
+    assert np.array_equal(remembered.embed(["b", "c"])[0], first[1])
+    assert seen == ["a", "b", "c"]
 
 
 def test_excerpts_come_in_the_order_of_the_pack_with_adjacent_blocks_joined(dataset, codec):
