@@ -210,6 +210,30 @@ describe.skipIf(found.harness === undefined)(`the extension in VS Code ${found.s
     });
   }
 
+  it("paints the treemap anew when the theme changes", async () => {
+    const { page } = bench;
+    const evidence = await frameWith(page, ".virtual-row");
+    await evidence.getByRole("combobox", { name: "As", exact: true }).selectOption("treemap");
+    const canvas = evidence.locator(".treemap canvas");
+    /** Mean of all channels; a theme's background is most of the picture. */
+    const brightness = (): Promise<number> =>
+      canvas.evaluate((element) => {
+        const { width, height, getContext } = element as unknown as {
+          readonly width: number;
+          readonly height: number;
+          getContext(kind: "2d"): {
+            getImageData(...area: [number, number, number, number]): { data: Uint8ClampedArray };
+          };
+        };
+        const { data } = getContext.call(element, "2d").getImageData(0, 0, width, height);
+        return data.reduce((sum, value, at) => sum + (at % 4 === 3 ? 0 : value), 0) / data.length;
+      });
+    await setTheme(page, "Dark Modern");
+    await expect.poll(brightness, { timeout: 10_000 }).toBeLessThan(90);
+    await setTheme(page, "Light Modern");
+    await expect.poll(brightness, { timeout: 10_000 }).toBeGreaterThan(110);
+  });
+
   it("broke no policy and ran nothing of a hostile name", () => {
     expect(bench.wrong).toEqual([]);
   });

@@ -10,6 +10,7 @@ import type { BlockReads, FileReads, Heat } from "../../src/shared/evidence.js";
 import { decimal, t } from "../l10n.js";
 import { Button, Checkbox } from "../ui/controls.js";
 import { safeText, shortPath } from "../ui/safeText.js";
+import { useThemeVersion } from "../ui/useThemeVersion.js";
 import { themeColors } from "./colors.js";
 import type { EvidenceClient } from "./evidenceClient.js";
 import { drawHeat } from "./heatDraw.js";
@@ -267,17 +268,6 @@ export function Heatmap(props: {
       </p>
     </section>
   );
-}
-
-/** Changes when the editor's theme does: VS Code rewrites the class of the body. */
-function useThemeVersion(): number {
-  const [version, setVersion] = useState(0);
-  useEffect(() => {
-    const observer = new MutationObserver(() => setVersion((v) => v + 1));
-    observer.observe(document.body, { attributes: true, attributeFilter: ["class"] });
-    return () => observer.disconnect();
-  }, []);
-  return version;
 }
 
 function Scale(props: {

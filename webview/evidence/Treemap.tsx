@@ -4,7 +4,8 @@ import type { Dispatch } from "preact/hooks";
 import type { JSX } from "preact";
 import { t } from "../l10n.js";
 import { safeText } from "../ui/safeText.js";
-import { heatRamp, themeColors } from "./colors.js";
+import { useThemeVersion } from "../ui/useThemeVersion.js";
+import { heatRamp, inkOn, parseColor, type Rgb, themeColors } from "./colors.js";
 import { measureText, type RankedFile } from "./rankedFiles.js";
 import type { EvidenceAction, EvidenceState, SortKey } from "./store.js";
 import { treemap, type Rect } from "./treemapLayout.js";
@@ -40,6 +41,7 @@ export function Treemap(props: {
     return () => observer.disconnect();
   }, []);
 
+  useThemeVersion();
   useEffect(() => {
     if (canvas.current !== null) drawTreemap(canvas.current, size, order, rects, sort, active);
   });
@@ -115,8 +117,8 @@ function drawTreemap(
     const file = files[index];
     if (file === undefined || rect.width < 0.5 || rect.height < 0.5) continue;
     const value = file[sort] / most;
-    context.fillStyle =
-      value > 0 ? css(ramp[Math.round(value * 255)] ?? 0) : rgb(colors.background);
+    const fill = value > 0 ? channels(ramp[Math.round(value * 255)] ?? 0) : colors.background;
+    context.fillStyle = rgb(fill);
     context.fillRect(rect.x, rect.y, rect.width, rect.height);
     if (!file.inSight) hatch(context, rect, colors.foreground);
     context.strokeStyle = colors.foreground;
@@ -129,7 +131,7 @@ function drawTreemap(
       context.beginPath();
       context.rect(rect.x + 3, rect.y + 2, rect.width - 6, rect.height - 4);
       context.clip();
-      context.fillStyle = value > 0.35 ? rgb(colors.background) : colors.foreground;
+      context.fillStyle = rgb(inkOn(fill, colors.background, parseColor(colors.foreground)));
       context.fillText(
         safeText(file.path.slice(file.path.lastIndexOf("/") + 1)),
         rect.x + 4,
@@ -157,10 +159,10 @@ function hatch(context: CanvasRenderingContext2D, rect: Rect, color: string): vo
   context.restore();
 }
 
-function css(word: number): string {
-  return rgb([word & 255, (word >> 8) & 255, (word >> 16) & 255]);
+function channels(word: number): Rgb {
+  return [word & 255, (word >> 8) & 255, (word >> 16) & 255];
 }
 
-function rgb([red, green, blue]: readonly [number, number, number]): string {
+function rgb([red, green, blue]: Rgb): string {
   return `rgb(${red}, ${green}, ${blue})`;
 }

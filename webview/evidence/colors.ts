@@ -30,6 +30,24 @@ export function parseColor(text: string): Rgb {
   return [red ?? 0, green ?? 0, blue ?? 0];
 }
 
+/** Whichever of two inks is read more easily on a fill, by the contrast ratio of WCAG. */
+export function inkOn(fill: Rgb, a: Rgb, b: Rgb): Rgb {
+  return contrast(fill, a) >= contrast(fill, b) ? a : b;
+}
+
+function contrast(a: Rgb, b: Rgb): number {
+  const [lighter = 0, darker = 0] = [luminance(a), luminance(b)].sort((x, y) => y - x);
+  return (lighter + 0.05) / (darker + 0.05);
+}
+
+function luminance(color: Rgb): number {
+  const [red = 0, green = 0, blue = 0] = color.map((channel) => {
+    const part = channel / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
 export interface ThemeColors {
   readonly background: Rgb;
   readonly heat: Rgb;
