@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { EvidenceMeta, FileReads } from "../../src/shared/evidence.js";
-import { heatRamp, parseColor } from "../../webview/evidence/colors.js";
+import { heatRamp, inkOn, parseColor } from "../../webview/evidence/colors.js";
 import { differences } from "../../webview/evidence/differences.js";
 import { hitHeat, layoutHeat } from "../../webview/evidence/heatLayout.js";
 import { rankedFiles } from "../../webview/evidence/rankedFiles.js";
@@ -12,6 +12,7 @@ import {
   lensTarget,
   reduce,
 } from "../../webview/evidence/store.js";
+import { spanSummary } from "../../webview/evidence/summary.js";
 import { treemap } from "../../webview/evidence/treemapLayout.js";
 
 const step = { text: "x", kind: "answer", concentration: 0.5 } as const;
@@ -80,6 +81,22 @@ describe("the evidence view's state", () => {
   it("ranks by mass where focus has no meaning", () => {
     expect(effectiveSort(after())).toBe("focus");
     expect(effectiveSort(after({ t: "pick", step: 1, extend: false }))).toBe("mass");
+  });
+
+  it("says in one sentence what was read most: by focus of all, by share of a span", () => {
+    const file = { blocks: 1, inSight: true, scoutFocus: undefined, changed: false };
+    const files = [
+      { ...file, path: "a.ts", focus: 0.7 },
+      { ...file, path: "b.ts", focus: 0.3 },
+    ];
+    const reads = {
+      files: Uint32Array.of(0, 1),
+      share: Float64Array.of(0.4, 0.6),
+    } as unknown as FileReads;
+    const all = after({ t: "opened", meta: { ...meta, files }, reset: true });
+    expect(spanSummary(all, reads)).toBe("All 10 tokens: 2 files read, most of all a.ts (70%)");
+    const one = reduce(all, { t: "pick", step: 2, extend: false });
+    expect(spanSummary(one, reads)).toBe("Token 3: 2 files read, most of all b.ts (60%)");
   });
 
   it("keeps the last two pins", () => {
@@ -154,6 +171,13 @@ describe("colours of heat", () => {
 
   it("has five steps in high contrast", () => {
     expect(new Set(heatRamp([0, 0, 0], [250, 250, 250], true)).size).toBe(5);
+  });
+
+  it("have the ink with the higher contrast on them", () => {
+    const dark = [30, 30, 30] as const;
+    const light = [204, 204, 204] as const;
+    expect(inkOn([242, 166, 90], dark, light)).toBe(dark);
+    expect(inkOn([90, 60, 35], dark, light)).toBe(light);
   });
 
   it("reads the colours that browsers give", () => {

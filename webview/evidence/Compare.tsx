@@ -6,10 +6,11 @@ import type { FileReads } from "../../src/shared/evidence.js";
 import { percent, t } from "../l10n.js";
 import { Bar } from "../ui/Bar.js";
 import { Button, TextLink } from "../ui/controls.js";
+import { PathText } from "../ui/PathText.js";
 import { shortPath } from "../ui/safeText.js";
 import type { EvidenceAction, EvidenceState, Pin } from "./store.js";
 import { differences } from "./differences.js";
-import { nameOf } from "./summary.js";
+import { nameOf, spanWords } from "./summary.js";
 import { useQuery } from "./useQuery.js";
 
 const ROWS = 200;
@@ -55,7 +56,7 @@ export function Compare(props: {
               <tr key={row.file}>
                 <th scope="row">
                   <TextLink onPress={() => dispatch({ t: "file", file: row.file })}>
-                    {shortPath(nameOf(files, row.file), 40)}
+                    <PathText path={shortPath(nameOf(files, row.file), 40)} />
                   </TextLink>
                 </th>
                 <td>
@@ -66,10 +67,7 @@ export function Compare(props: {
                   {percent(row.b)}
                   <Bar value={row.b / most} />
                 </td>
-                <td>
-                  {row.b >= row.a ? "+" : "−"}
-                  {percent(Math.abs(row.b - row.a))}
-                </td>
+                <td>{differenceText(row.b - row.a)}</td>
               </tr>
             ))}
           </tbody>
@@ -80,5 +78,12 @@ export function Compare(props: {
 }
 
 function pinLabel(name: string, { span }: Pin): string {
-  return t("{0}: {1} to {2}", name, span.from + 1, span.to);
+  return `${name}: ${spanWords(span)}`;
+}
+
+/** No sign where nothing is left after rounding. */
+function differenceText(difference: number): string {
+  const amount = percent(Math.abs(difference));
+  if (amount === percent(0)) return amount;
+  return `${difference > 0 ? "+" : "−"}${amount}`;
 }

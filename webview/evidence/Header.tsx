@@ -14,6 +14,7 @@ import { safeText } from "../ui/safeText.js";
 import type { EvidenceClient } from "./evidenceClient.js";
 import { heatPicture } from "./heatPicture.js";
 import { modelOf, type EvidenceAction, type EvidenceState } from "./store.js";
+import { spanWords } from "./summary.js";
 
 export function Header(props: {
   readonly state: EvidenceState;
@@ -58,7 +59,7 @@ export function Header(props: {
         {state.pins.map((pin, at) => (
           <span key={at} class="chip">
             <Icon name="pin" />
-            {t("{0} to {1}", pin.span.from + 1, pin.span.to)}
+            {spanWords(pin.span)}
             <button
               type="button"
               class="chip-remove"

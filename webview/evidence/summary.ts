@@ -1,6 +1,6 @@
 /** What a screen reader hears, and what stands under the strip: the chosen span in one sentence. */
-import type { EvidenceFile, FileReads } from "../../src/shared/evidence.js";
-import { percent, t } from "../l10n.js";
+import type { EvidenceFile, FileReads, Span } from "../../src/shared/evidence.js";
+import { count, percent, t } from "../l10n.js";
 import { safeText, shortPath } from "../ui/safeText.js";
 import { modelOf, spanOf, type EvidenceState } from "./store.js";
 
@@ -8,8 +8,12 @@ export function spanSummary(state: EvidenceState, reads: FileReads | undefined):
   const { from, to } = spanOf(state);
   const all = modelOf(state)?.steps.length ?? 0;
   if (reads === undefined) return "";
-  const top = topFile(reads);
   const files = state.meta?.files ?? [];
+  // As the list of sources: focus is of the whole question, a span or some lanes have shares only.
+  const isWhole = state.span === undefined && state.lanes === undefined;
+  const top = topFile(reads, (file, at) =>
+    isWhole ? (files[file]?.focus ?? 0) : (reads.share[at] ?? 0),
+  );
   const where =
     state.span === undefined
       ? t("All {0} tokens", all)
@@ -25,17 +29,30 @@ export function spanSummary(state: EvidenceState, reads: FileReads | undefined):
     lanes,
     reads.files.length,
     path,
-    percent(top.share),
+    percent(top.value),
   );
 }
 
-function topFile(reads: FileReads): { readonly file: number; readonly share: number } | undefined {
-  let best: number | undefined;
-  for (const at of reads.files.keys()) {
-    if (best === undefined || (reads.share[at] ?? 0) > (reads.share[best] ?? 0)) best = at;
+interface TopFile {
+  readonly file: number;
+  readonly value: number;
+}
+
+function topFile(
+  reads: FileReads,
+  valueOf: (file: number, at: number) => number,
+): TopFile | undefined {
+  let best: TopFile | undefined;
+  for (const [at, file] of reads.files.entries()) {
+    const value = valueOf(file, at);
+    if (best === undefined || value > best.value) best = { file, value };
   }
-  if (best === undefined) return undefined;
-  return { file: reads.files[best] ?? 0, share: reads.share[best] ?? 0 };
+  return best;
+}
+
+/** "4", or "4 to 9": the first token is 1. */
+export function spanWords({ from, to }: Span): string {
+  return to - from === 1 ? count(from + 1) : t("{0} to {1}", from + 1, to);
 }
 
 export function nameOf(files: readonly EvidenceFile[], file: number): string {
