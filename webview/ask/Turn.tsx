@@ -4,6 +4,7 @@ import type { Activity, AskTurn, FileFocus } from "../../src/shared/messages.js"
 import { count, decimal, duration, percent, t, say } from "../l10n.js";
 import { Bar } from "../ui/Bar.js";
 import { Button, TextLink } from "../ui/controls.js";
+import { PathText } from "../ui/PathText.js";
 import { safeText, shortPath } from "../ui/safeText.js";
 import { AnswerText } from "./AnswerText.js";
 import type { AskClient } from "./askClient.js";
@@ -96,7 +97,7 @@ function FilesRead(props: {
               )}
               onPress={() => void props.channel.request("open", file)}
             >
-              {shortPath(file.path, 44)}
+              <PathText path={shortPath(file.path, 44)} />
               <span class="lines">{lineRange(file.startLine, file.endLine)}</span>
             </TextLink>
             <span class="file-focus">{percent(file.focus)}</span>
@@ -162,7 +163,7 @@ function SightLine(props: {
                   title={safeText(path)}
                   onPress={() => void channel.request("open", { path, startLine: 1, endLine: 1 })}
                 >
-                  {shortPath(path, 44)}
+                  <PathText path={shortPath(path, 44)} />
                 </TextLink>
                 <span class="file-focus">{percent(scoutFocus)}</span>
               </li>

@@ -3,6 +3,7 @@ import type { Dispatch } from "preact/hooks";
 import type { JSX } from "preact";
 import { count, decimal, percent, t } from "../l10n.js";
 import { TextLink } from "../ui/controls.js";
+import { PathText } from "../ui/PathText.js";
 import { safeText } from "../ui/safeText.js";
 import type { RankedFile } from "./rankedFiles.js";
 import type { EvidenceAction, EvidenceState } from "./store.js";
@@ -43,7 +44,7 @@ export function TableTwin(props: {
                     props.onOpen(file);
                   }}
                 >
-                  {safeText(file.path)}
+                  <PathText path={safeText(file.path)} />
                 </TextLink>
                 {file.inSight ? null : <span class="note"> {t("not in sight")}</span>}
               </th>
