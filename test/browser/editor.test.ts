@@ -218,14 +218,15 @@ describe.skipIf(found.harness === undefined)(`the extension in VS Code ${found.s
     /** Mean of all channels; a theme's background is most of the picture. */
     const brightness = (): Promise<number> =>
       canvas.evaluate((element) => {
-        const { width, height, getContext } = element as unknown as {
+        const picture = element as unknown as {
           readonly width: number;
           readonly height: number;
           getContext(kind: "2d"): {
             getImageData(...area: [number, number, number, number]): { data: Uint8ClampedArray };
           };
         };
-        const { data } = getContext.call(element, "2d").getImageData(0, 0, width, height);
+        const { width, height } = picture;
+        const { data } = picture.getContext("2d").getImageData(0, 0, width, height);
         return data.reduce((sum, value, at) => sum + (at % 4 === 3 ? 0 : value), 0) / data.length;
       });
     await setTheme(page, "Dark Modern");
