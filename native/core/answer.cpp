@@ -11,6 +11,7 @@
 #include "graph.h"
 #include "pointer.h"
 #include "reading.h"
+#include "repair.h"
 #include "sampler.h"
 
 namespace blocksight {
@@ -136,7 +137,9 @@ class Answering {
   // Writes the path that the pointer chooses; false when none fits the window.
   bool cite() {
     const std::vector<bs_candidate> candidates =
-        point(model_, graph_, conversation_, hidden_, focus_.of_files(), paths_);
+        over_whole_pages(pack_, [&] {
+          return point(model_, graph_, conversation_, hidden_, focus_.of_files(), paths_);
+        });
     if (candidates.empty()) return false;
     const auto chosen = std::ranges::find(paths_, candidates[0].file, &CitablePath::file);
     extend(chosen->ids, Phase::prefill);
@@ -153,7 +156,8 @@ class Answering {
     batch_.clear();
     batch_.phase = phase;
     conversation_.place(ids, batch_);
-    const std::span<const float> last = graph_.converse(batch_, batch_.size() - 1, &selections_);
+    const std::span<const float> last = over_whole_pages(
+        pack_, [&] { return graph_.converse(batch_, batch_.size() - 1, &selections_); });
     hidden_.assign(last.begin(), last.end());
   }
 

@@ -1,6 +1,11 @@
 #include "graph.h"
 
+#include <algorithm>
+#include <atomic>
+
+#include "lazy_kv.h"
 #include "model.h"
+#include "thread_pool.h"
 
 namespace blocksight {
 
@@ -151,6 +156,36 @@ void Graph::attention_inputs(const Batch& batch, int64_t layer, bool with_querie
               threads);
 }
 
+// What the rows selected and still lies in the store: announced all together, so that the disk has
+// much to do at once, then read.
+void Graph::fetch(const Batch& batch, int64_t layer, const uint32_t* blocks) {
+  const PageShape& shape = model_.page_shape();
+  const size_t a_layer = model_.engine().table().page_format(shape).kv_pieces_per_layer;
+  const size_t first = static_cast<size_t>(layer) * a_layer;
+  const auto groups = static_cast<size_t>(shape.groups);
+  wanted_.clear();
+  for (size_t at = 0; at < batch.size() * groups * kSelected; at++) {
+    if (blocks[at] == kNoBlock) continue;
+    const size_t row = at / kSelected / groups, group = at / kSelected % groups;
+    const Page* const page = batch.rows[row].timeline->pages[blocks[at]];
+    const size_t piece = first + (a_layer > 1 ? group : 0);
+    if (page->lazy && !page->lazy->has(piece)) wanted_.emplace_back(page, piece);
+  }
+  if (wanted_.empty()) return;
+  std::sort(wanted_.begin(), wanted_.end());
+  wanted_.erase(std::unique(wanted_.begin(), wanted_.end()), wanted_.end());
+  for (const auto& [page, piece] : wanted_) page->lazy->announce(piece);
+  std::atomic<const Page*> broken = nullptr;
+  const auto read = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) {
+      const auto& [page, piece] = wanted_[static_cast<size_t>(i)];
+      if (!page->lazy->read(piece)) broken = page;
+    }
+  };
+  model_.engine().threads().parallel_for(static_cast<int64_t>(wanted_.size()), 1, read);
+  if (broken) throw BrokenPage{broken};
+}
+
 void Graph::attend(const Batch& batch, int64_t layer, Selections* selections) {
   const ModelShape& shape = model_.shape();
   const OpTable& table = model_.engine().table();
@@ -182,6 +217,7 @@ void Graph::attend(const Batch& batch, int64_t layer, Selections* selections) {
                   .blocks = blocks,
                   .score = score},
                  threads);
+    fetch(batch, layer, blocks);
   }
   attended_.resize(q_.size());
   table.attend({.shape = &model_.page_shape(),

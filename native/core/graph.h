@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "op_table.h"
@@ -33,6 +34,12 @@ struct Selections {
   std::vector<float> score, mass;
 };
 
+// Thrown where a stored page that rows need turns out broken. Once its page is filled (PageCache:
+// insert, PageMemory::fill) the same rows can be run again.
+struct BrokenPage {
+  const Page* page;
+};
+
 class Graph {
  public:
   explicit Graph(const Model& model) : model_(model) {}
@@ -48,6 +55,7 @@ class Graph {
  private:
   void run(const Batch&, bool keys_only_at_last, Selections*);
   void attention_inputs(const Batch&, int64_t layer, bool with_queries, bool with_index_queries);
+  void fetch(const Batch&, int64_t layer, const uint32_t* blocks);
   void attend(const Batch&, int64_t layer, Selections*);
   void feed_forward(const Batch&, int64_t layer);
   void normalise_heads(std::vector<float>& x, const std::vector<float>& weight, int64_t rows,
@@ -59,6 +67,7 @@ class Graph {
   std::vector<float> x_, normed_, q_, k_, v_, index_q_, index_k_, attended_, branch_, gate_, up_;
   std::vector<uint32_t> selected_;
   std::vector<float> score_;
+  std::vector<std::pair<const Page*, size_t>> wanted_;
 };
 
 }  // namespace blocksight

@@ -157,6 +157,9 @@ std::shared_ptr<Model> Model::open(std::shared_ptr<Engine> engine,
                         .kv = model->engine_->kv()};
   model->page_size_ = blocksight::page_size(
       model->page_shape_, model->engine_->table().page_format(model->page_shape_));
+  // Selection scores the keys themselves where there is no index part, and a causal segment is read
+  // over all pages before it: there pages come whole.
+  if (!trained || kind == LayoutKind::causal) model->page_size_.kv_pieces = 1;
   for (const QuestionHead& head : model->question_heads_) {
     if (head.layer >= shape.layers || head.group >= shape.groups) {
       throw Error(BS_CORRUPT, "The adapter's question head " + std::to_string(head.layer) + "." +
@@ -278,7 +281,8 @@ PageRef Model::prefix_page() const {
   const std::lock_guard lock(prefix_mutex_);
   if (prefix_page_) return prefix_page_;
   PageCache& pages = engine_->pages();
-  if (PageRef held = pages.find(prefix_key_, page_size_)) return prefix_page_ = held;
+  const PageRef held = pages.find(prefix_key_, page_size_);
+  if (held && held->make_whole()) return prefix_page_ = held;
   auto memory = std::make_shared<PageMemory>(page_size_.index_bytes, page_size_.kv_bytes);
   const Page* const page = &memory->page();
   const uint8_t valid = kBlockTokens;
@@ -289,7 +293,7 @@ PageRef Model::prefix_page() const {
   }
   Graph(*this).read(batch);
   engine_->table().seal(page_shape_, *page, kBlockTokens);
-  return prefix_page_ = pages.insert(prefix_key_, std::move(memory));
+  return prefix_page_ = pages.insert(prefix_key_, std::move(memory), page_size_.kv_pieces);
 }
 
 std::string Model::make_description(const GgufFile& file) const {

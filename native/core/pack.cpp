@@ -92,10 +92,37 @@ uint32_t Pack::find_pages(size_t segment) {
       if (s.pages[b]) continue;
     }
     PageRef found = cache.find(s.keys[b], model_->page_size());
-    if (!found) return b;
+    if (!found) return make_whole(segment, b);
     set_page(segment, b, std::move(found));
   }
   return s.block_count();
+}
+
+uint32_t Pack::make_whole(size_t segment, uint32_t count) {
+  PackSegment& s = segments_[segment];
+  for (uint32_t b = 0; b < count; b++) {
+    PageRef page;
+    {
+      const std::lock_guard lock(mutex_);
+      page = s.pages[b];
+    }
+    if (page->make_whole()) continue;
+    const std::lock_guard lock(mutex_);
+    for (uint32_t lost = b; lost < count; lost++) s.pages[lost] = nullptr;
+    return b;
+  }
+  return count;
+}
+
+std::optional<PackPlace> Pack::place_of(const Page* page) const {
+  const std::lock_guard lock(mutex_);
+  for (size_t i = 0; i < segments_.size(); i++) {
+    const std::vector<PageRef>& pages = segments_[i].pages;
+    for (uint32_t b = 0; b < pages.size(); b++) {
+      if (pages[b] && &pages[b]->page() == page) return PackPlace{i, b, pages[b]};
+    }
+  }
+  return {};
 }
 
 void Pack::set_page(size_t segment, uint32_t block, PageRef page) {

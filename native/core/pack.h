@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -25,6 +26,12 @@ struct PackSegment {
   uint32_t valid(uint32_t b) const;
 };
 
+struct PackPlace {
+  size_t segment;
+  uint32_t block;
+  PageRef page;
+};
+
 class Pack {
  public:
   // Throws Error (BS_INVALID_ARGUMENT): an empty segment, one longer than 15 blocks (independent
@@ -41,13 +48,18 @@ class Pack {
   // Whether all pages are in memory or in the store.
   bool is_held(size_t segment) const;
   // Takes pages that are held, from the front, up to the first that is not; returns how many of the
-  // segment's blocks have a page now.
+  // segment's blocks have a page now. Where these are not all of them, they are whole: what follows
+  // is computed from them.
   uint32_t find_pages(size_t segment);
   void set_page(size_t segment, uint32_t block, PageRef);
   // The segment's pages, all of them. Throws Error (BS_INVALID_ARGUMENT) when it was not read.
   std::vector<PageRef> need_pages(size_t segment) const;
+  std::optional<PackPlace> place_of(const Page*) const;
 
  private:
+  // Of the segment's first `count` pages those before the first whose stored KV part is broken.
+  uint32_t make_whole(size_t segment, uint32_t count);
+
   std::shared_ptr<Model> model_;
   std::vector<PackSegment> segments_;
   uint32_t block_count_ = 1, file_count_ = 0;

@@ -1,5 +1,8 @@
 #include "pages.h"
 
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -23,19 +26,42 @@ std::string mebibytes(uint64_t bytes) { return std::to_string(bytes >> 20) + " M
 
 }  // namespace
 
+// The KV part lies in pages of the system's own, which are zero, and of which those that nobody
+// touches take no memory.
 PageMemory::PageMemory(size_t index_bytes, size_t kv_bytes)
     : index_bytes_(index_bytes), kv_bytes_(kv_bytes) {
-  const size_t total = aligned(index_bytes) + aligned(kv_bytes);
-  auto* const memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, total));
-  if (!memory) {
-    throw Error(BS_OUT_OF_MEMORY,
-                "There is no memory left for a page of " + std::to_string(total) + " bytes.");
+  const auto fail = [&] {
+    throw Error(BS_OUT_OF_MEMORY, "There is no memory left for a page of " +
+                                      std::to_string(index_bytes + kv_bytes) + " bytes.");
+  };
+  void* const kv = ::mmap(nullptr, std::max<size_t>(1, kv_bytes), PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (kv == MAP_FAILED) fail();
+  page_.kv = static_cast<std::byte*>(kv);
+  const size_t size = std::max(kAlignment, aligned(index_bytes));
+  page_.index = static_cast<std::byte*>(std::aligned_alloc(kAlignment, size));
+  if (!page_.index) {
+    unmap();
+    fail();
   }
-  std::memset(memory, 0, total);
-  page_ = {.index = memory, .kv = memory + aligned(index_bytes)};
+  std::memset(page_.index, 0, size);
 }
 
-PageMemory::~PageMemory() { std::free(page_.index); }
+PageMemory::~PageMemory() {
+  std::free(page_.index);
+  unmap();
+}
+
+void PageMemory::unmap() { ::munmap(page_.kv, std::max<size_t>(1, kv_bytes_)); }
+
+void PageMemory::leave_kv(std::unique_ptr<StoredKv> stored, size_t pieces) {
+  lazy_ = std::make_unique<LazyKv>(std::move(stored), kv(), pieces);
+  page_.lazy = lazy_.get();
+}
+
+void PageMemory::fill(const PageMemory& same) const {
+  if (lazy_) lazy_->fill(same.kv());
+}
 
 std::shared_ptr<PageMemory> PageMemory::copy() const {
   auto twin = std::make_shared<PageMemory>(index_bytes_, kv_bytes_);
@@ -47,7 +73,8 @@ std::shared_ptr<PageMemory> PageMemory::copy() const {
 PageSize page_size(const PageShape& shape, const PageFormat& format) {
   const auto layers = static_cast<size_t>(shape.layers);
   return {.index_bytes = layers * format.index_bytes_per_layer,
-          .kv_bytes = layers * format.kv_bytes_per_layer};
+          .kv_bytes = layers * format.kv_bytes_per_layer,
+          .kv_pieces = layers * format.kv_pieces_per_layer};
 }
 
 PageCache::PageCache(std::unique_ptr<PageStore> store, uint64_t limit_bytes)
@@ -65,8 +92,25 @@ PageRef PageCache::find(const PageKey& key, PageSize size) {
   if (PageRef page = find_in_memory(key)) return page;
   if (!store_ || !store_->contains(key)) return nullptr;
   auto page = std::make_shared<PageMemory>(size.index_bytes, size.kv_bytes);
-  if (!store_->load(key, page->index(), page->kv())) return nullptr;
+  if (size.kv_pieces > 1 && store_->has_room_to_open()) {
+    auto stored = store_->open_page(key, page->index(), size.kv_bytes, size.kv_pieces);
+    if (!stored) return nullptr;
+    page->leave_kv(std::move(stored), size.kv_pieces);
+  } else if (!store_->load(key, page->index(), page->kv(), size.kv_pieces)) {
+    return nullptr;
+  }
   return keep(key, std::move(page));
+}
+
+void PageCache::announce(std::span<const PageKey> keys, PageSize size) {
+  if (!store_) return;
+  for (const PageKey& key : keys) {
+    const bool is_here = [&] {
+      const std::lock_guard lock(mutex_);
+      return by_key_.contains(key);
+    }();
+    if (!is_here) store_->announce(key, size.index_bytes, size.kv_pieces);
+  }
 }
 
 bool PageCache::contains(const PageKey& key) {
@@ -87,20 +131,22 @@ PageRef PageCache::keep(const PageKey& key, PageRef page) {
   return page;
 }
 
-PageRef PageCache::insert(const PageKey& key, std::shared_ptr<PageMemory> page) {
-  const PageRef kept = keep(key, std::move(page));
-  if (store_) save(key, kept);
+PageRef PageCache::insert(const PageKey& key, std::shared_ptr<PageMemory> page,
+                          size_t kv_pieces) {
+  const PageRef kept = keep(key, page);
+  if (kept != page) kept->fill(*page);
+  if (store_) save(key, *page, kv_pieces);
   return kept;
 }
 
-void PageCache::save(const PageKey& key, const PageRef& page) {
+void PageCache::save(const PageKey& key, const PageMemory& page, size_t pieces) {
   {
     const std::lock_guard lock(mutex_);
     if (is_store_failing_ && Clock::now() < next_save_) return;
   }
   std::optional<Error> failure;
   try {
-    store_->save(key, page->index(), page->kv());
+    store_->save(key, page.index(), page.kv(), pieces);
   } catch (const Error& error) {
     failure = error;
   }

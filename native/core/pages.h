@@ -12,6 +12,7 @@
 #include <span>
 
 #include "error.h"
+#include "lazy_kv.h"
 #include "op_table.h"
 #include "page_store.h"
 
@@ -22,6 +23,8 @@ class PageMemory {
  public:
   explicit PageMemory(size_t index_bytes, size_t kv_bytes);
   ~PageMemory();
+  // The KV part stays in the store until it is wanted. Before anybody else knows the page.
+  void leave_kv(std::unique_ptr<StoredKv>, size_t pieces);
   PageMemory(const PageMemory&) = delete;
   PageMemory& operator=(const PageMemory&) = delete;
 
@@ -29,12 +32,19 @@ class PageMemory {
   std::span<std::byte> index() const { return {page_.index, index_bytes_}; }
   std::span<std::byte> kv() const { return {page_.kv, kv_bytes_}; }
   size_t bytes() const { return index_bytes_ + kv_bytes_; }
-  // A page of the same sizes with the same bytes.
+  // Reads what the store still has; false where that is broken.
+  bool make_whole() const { return !lazy_ || lazy_->read_all(); }
+  // Takes what this page lacks from `same`, which is whole and has the same key.
+  void fill(const PageMemory& same) const;
+  // A page of the same sizes with the same bytes; of a page that is whole.
   std::shared_ptr<PageMemory> copy() const;
 
  private:
+  void unmap();
+
   size_t index_bytes_, kv_bytes_;
   Page page_;
+  std::unique_ptr<LazyKv> lazy_;
 };
 
 using PageRef = std::shared_ptr<const PageMemory>;
@@ -42,6 +52,7 @@ using PageRef = std::shared_ptr<const PageMemory>;
 // Sizes of all pages of one model.
 struct PageSize {
   size_t index_bytes = 0, kv_bytes = 0;
+  size_t kv_pieces = 1;  // that come from the store one by one; 1: pages come whole
   size_t bytes() const { return index_bytes + kv_bytes; }
 };
 PageSize page_size(const PageShape&, const PageFormat&);
@@ -54,11 +65,14 @@ class PageCache {
 
   // From memory, else from the store; null where neither has it.
   PageRef find(const PageKey&, PageSize);
+  // Pages that will be looked for: the system begins to read those that only the store has.
+  void announce(std::span<const PageKey>, PageSize);
   bool contains(const PageKey&);
-  // Keeps a finished page and saves it. Of two pages with one key the first stays. Throws Error
+  // Keeps a finished page and saves it. Of two pages with one key the first stays, and gets what it
+  // may lack. Throws Error
   // (BS_OUT_OF_MEMORY) when pages in use alone exceed the limit. A store that cannot take the page
   // costs no answer: the page is in memory, and the store is left alone for a while.
-  PageRef insert(const PageKey&, std::shared_ptr<PageMemory>);
+  PageRef insert(const PageKey&, std::shared_ptr<PageMemory>, size_t kv_pieces = 1);
   // Why pages are not saved any more; told once, and again when the store worked in between.
   std::optional<Error> take_store_failure();
   // Forgets pages; those in use live on with who holds them.
@@ -74,7 +88,7 @@ class PageCache {
   PageRef find_in_memory(const PageKey&);
   PageRef keep(const PageKey&, PageRef);
   void evict_unused();
-  void save(const PageKey&, const PageRef&);
+  void save(const PageKey&, const PageMemory&, size_t pieces);
 
   const std::unique_ptr<PageStore> store_;
   const uint64_t limit_bytes_;

@@ -15,6 +15,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr size_t kAnnounced = 4;  // segments: of the coder up to 15 MB of index parts
+
 double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
@@ -99,6 +101,7 @@ class Reading {
     while (rows < kChunkRows && next_ < order_.size() && !is_cancelled(cancel_)) {
       if (is_causal_ && !active_.empty()) break;  // the next one needs this one's pages
       if (is_over_budget()) break;
+      announce();
       const uint32_t segment = order_[next_++];
       if (auto begun = begin(segment)) {
         rows += begun->count - begun->next;
@@ -108,6 +111,16 @@ class Reading {
       }
     }
     return !active_.empty();
+  }
+
+  // The disk reads some pages ahead of what is looked for.
+  void announce() {
+    for (; announced_ < order_.size() && announced_ < next_ + kAnnounced; announced_++) {
+      const PackSegment& segment = pack_.segment(order_[announced_]);
+      if (!is_read(order_[announced_])) {
+        model_.engine().pages().announce(segment.keys, model_.page_size());
+      }
+    }
   }
 
   // Null when all pages are held.
@@ -211,7 +224,8 @@ class Reading {
       const uint32_t end = b * kBlockTokens + segment.valid(b);
       if (!s.made[b] || segment.pages[b] || s.next < end) continue;
       model_.engine().table().seal(model_.page_shape(), s.made[b]->page(), segment.valid(b));
-      pack_.set_page(s.segment, b, model_.engine().pages().insert(segment.keys[b], s.made[b]));
+      pack_.set_page(s.segment, b, model_.engine().pages().insert(segment.keys[b], s.made[b],
+                                                                     model_.page_size().kv_pieces));
     }
   }
 
@@ -235,7 +249,7 @@ class Reading {
   const bool is_causal_;
   const Clock::time_point start_ = Clock::now();
   std::vector<uint32_t> order_;
-  size_t next_ = 0, completed_ = 0;
+  size_t next_ = 0, announced_ = 0, completed_ = 0;
   uint64_t done_ = 0, total_ = 0;
   PageRef prefix_;
   std::deque<std::unique_ptr<InProgress>> active_;

@@ -28,7 +28,8 @@ PageFormat page_format(const PageShape& shape) {
                            : tokens_bytes(shape.kv, shape.index_dim);
   return {.index_bytes_per_layer = shape.index_dim ? index : 0,
           .kv_bytes_per_layer = static_cast<size_t>(shape.groups) * 2 *
-                                (tokens_bytes(shape.kv, shape.head_dim) + scales)};
+                                (tokens_bytes(shape.kv, shape.head_dim) + scales),
+          .kv_pieces_per_layer = static_cast<size_t>(shape.groups)};
 }
 
 namespace {

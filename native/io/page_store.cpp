@@ -3,7 +3,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +14,7 @@
 #include <cstring>
 #include <ctime>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "checksum.h"
@@ -21,9 +24,10 @@
 namespace blocksight {
 namespace {
 
-constexpr size_t kHeaderBytes = 4096;
-// Of the file and of what its parts mean. 2: int8 index keys lie in two planes.
-constexpr uint32_t kVersion = 2;
+constexpr size_t kUnit = 4096;  // parts begin at multiples of it
+// Of the file and of what its parts mean. 2: int8 index keys lie in two planes. 3: the KV part has
+// checksums by piece.
+constexpr uint32_t kVersion = 3;
 constexpr char kMagic[8] = {'B', 'S', 'P', 'A', 'G', 'E', '\r', '\n'};
 constexpr const char* kPageEnd = ".page";
 constexpr const char* kTemporaryEnd = ".tmp";
@@ -34,15 +38,18 @@ struct Header {
   uint32_t version, header_bytes;
   PageKey key;
   uint64_t index_bytes, kv_bytes;
-  uint64_t index_checksum, kv_checksum;
+  uint64_t index_checksum, list_checksum;
   uint64_t header_checksum;  // of all before
 };
 static_assert(sizeof(Header) == 88);
 constexpr size_t kCheckedHeader = offsetof(Header, header_checksum);
 
 uint64_t round_up(uint64_t bytes) {
-  return (bytes + kHeaderBytes - 1) / kHeaderBytes * kHeaderBytes;
+  return (bytes + kUnit - 1) / kUnit * kUnit;
 }
+
+// Of the header and the list of checksums behind it.
+uint64_t front_bytes(size_t pieces) { return round_up(sizeof(Header) + pieces * sizeof(uint64_t)); }
 
 // A descriptor that closes itself; `close` reports what close(2) said.
 class File {
@@ -53,6 +60,7 @@ class File {
   File& operator=(const File&) = delete;
   int fd() const { return fd_; }
   bool ok() const { return fd_ >= 0; }
+  int release() { return std::exchange(fd_, -1); }
   int close() {
     const int result = fd_ >= 0 && ::close(fd_) != 0 ? errno : 0;
     fd_ = -1;
@@ -73,6 +81,63 @@ bool read_all(int fd, std::span<std::byte> out, uint64_t offset) {
   }
   return true;
 }
+
+// How many pages are open in this process, and how many may be: the system's limit, once, halved.
+std::atomic<uint64_t> open_pages{0};
+
+uint64_t most_open_pages() {
+  static const uint64_t most = [] {
+    struct rlimit limit {};
+    return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? uint64_t{limit.rlim_cur} / 2 : 0;
+  }();
+  return most;
+}
+
+// Whoever reads a piece says so himself; what the system would read around it is seldom wanted.
+void expect_pieces([[maybe_unused]] int fd) {
+#ifdef POSIX_FADV_RANDOM
+  ::posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+#endif
+}
+
+void begin_to_read([[maybe_unused]] int fd, [[maybe_unused]] uint64_t offset,
+                   [[maybe_unused]] uint64_t bytes) {
+#ifdef POSIX_FADV_WILLNEED
+  ::posix_fadvise(fd, static_cast<off_t>(offset), static_cast<off_t>(bytes), POSIX_FADV_WILLNEED);
+#endif
+}
+
+class OpenKv final : public StoredKv {
+ public:
+  OpenKv(int fd, std::string path, uint64_t offset, size_t piece_bytes,
+         std::vector<uint64_t> checksums)
+      : file_(fd),
+        path_(std::move(path)),
+        offset_(offset),
+        piece_bytes_(piece_bytes),
+        checksums_(std::move(checksums)) {
+    open_pages++;
+  }
+  ~OpenKv() override { open_pages--; }
+
+  void announce(size_t piece) const override {
+    begin_to_read(file_.fd(), offset_ + piece * piece_bytes_, piece_bytes_);
+  }
+  bool read(size_t piece, std::span<std::byte> out) const override {
+    if (read_all(file_.fd(), out, offset_ + piece * piece_bytes_) &&
+        checksum64(out.data(), out.size()) == checksums_[piece])
+      return true;
+    ::unlink(path_.c_str());
+    return false;
+  }
+
+ private:
+  const File file_;
+  const std::string path_;
+  const uint64_t offset_;
+  const size_t piece_bytes_;
+  const std::vector<uint64_t> checksums_;
+};
 
 // 0 or the errno.
 int make_folders(const std::string& path) {
@@ -100,32 +165,46 @@ class FolderPageStore final : public PageStore {
 
   bool contains(const PageKey& key) override { return ::access(path(key).c_str(), R_OK) == 0; }
 
-  bool load(const PageKey& key, std::span<std::byte> index, std::span<std::byte> kv) override {
-    const std::string file_path = path(key);
-    const File file(::open(file_path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-    if (!file.ok()) return false;
-    if (read_page(file.fd(), key, index, kv)) {
-      touch(file.fd());
-      return true;
-    }
-    ::unlink(file_path.c_str());
-    return false;
+  void announce(const PageKey& key, size_t index_bytes, size_t pieces) override {
+    const File file(open_to_read(path(key)));
+    if (!file.ok()) return;
+    expect_pieces(file.fd());
+    begin_to_read(file.fd(), 0, front_bytes(pieces) + index_bytes);
   }
 
-  void save(const PageKey& key, std::span<const std::byte> index,
-            std::span<const std::byte> kv) override {
-    const uint64_t bytes = file_bytes(index.size(), kv.size());
+  std::unique_ptr<StoredKv> open_page(const PageKey& key, std::span<std::byte> index,
+                                      size_t kv_bytes, size_t pieces) override {
+    const std::string file_path = path(key);
+    File file(open_to_read(file_path));
+    if (!file.ok()) return nullptr;
+    expect_pieces(file.fd());
+    std::vector<uint64_t> checksums(pieces);
+    if (!read_front(file.fd(), key, index, kv_bytes, checksums)) {
+      ::unlink(file_path.c_str());
+      return nullptr;
+    }
+    touch(file.fd());
+    return std::make_unique<OpenKv>(file.release(), file_path,
+                                    front_bytes(pieces) + round_up(index.size()),
+                                    kv_bytes / pieces, std::move(checksums));
+  }
+
+  bool has_room_to_open() const override { return open_pages < most_open_pages(); }
+
+  void save(const PageKey& key, std::span<const std::byte> index, std::span<const std::byte> kv,
+            size_t pieces) override {
+    const uint64_t bytes = file_bytes(index.size(), kv.size(), pieces);
     if (bytes > limit_) return;
-    const File existing(::open(path(key).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    const File existing(open_to_read(path(key)));
     if (existing.ok()) {
       touch(existing.fd());
       return;
     }
     make_room(bytes);
-    int reason = write_page(key, index, kv);
+    int reason = write_page(key, index, kv, pieces);
     if (reason == ENOENT) {  // the folder is gone
       prepare_folder();
-      reason = write_page(key, index, kv);
+      reason = write_page(key, index, kv, pieces);
     }
     if (reason == 0) return;
     const bool full = reason == ENOSPC || reason == EDQUOT || reason == EFBIG;
@@ -145,8 +224,17 @@ class FolderPageStore final : public PageStore {
   uint64_t bytes() override { return total(pages()); }
 
  private:
-  static uint64_t file_bytes(uint64_t index, uint64_t kv) {
-    return kHeaderBytes + round_up(index) + kv;
+  static uint64_t file_bytes(uint64_t index, uint64_t kv, size_t pieces) {
+    return front_bytes(pieces) + round_up(index) + kv;
+  }
+  static std::vector<uint64_t> checksums_of(std::span<const std::byte> kv, size_t pieces) {
+    const size_t bytes = kv.size() / pieces;
+    std::vector<uint64_t> out;
+    for (size_t i = 0; i < pieces; i++) out.push_back(checksum64(kv.data() + i * bytes, bytes));
+    return out;
+  }
+  static int open_to_read(const std::string& file_path) {
+    return ::open(file_path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   }
   std::string path(const PageKey& key) const { return folder_ + "/" + hex(key) + kPageEnd; }
   int before(const char* step) const { return hooks_.before ? hooks_.before(step) : 0; }
@@ -165,22 +253,33 @@ class FolderPageStore final : public PageStore {
       throw Error(BS_UNREADABLE, "cannot make the page store " + folder_ + " private");
   }
 
-  bool read_page(int fd, const PageKey& key, std::span<std::byte> index,
-                 std::span<std::byte> kv) const {
+  // The header, the list of checksums and the index part.
+  static bool read_front(int fd, const PageKey& key, std::span<std::byte> index, size_t kv_bytes,
+                         std::span<uint64_t> checksums) {
     struct stat info {};
     if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return false;
-    if (static_cast<uint64_t>(info.st_size) != file_bytes(index.size(), kv.size())) return false;
-    Header header;
-    if (!read_all(fd, std::as_writable_bytes(std::span(&header, 1)), 0)) return false;
-    if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0 || header.version != kVersion ||
-        header.header_bytes != kHeaderBytes || header.key != key ||
-        header.header_checksum != checksum64(&header, kCheckedHeader) ||
-        header.index_bytes != index.size() || header.kv_bytes != kv.size())
+    if (static_cast<uint64_t>(info.st_size) !=
+        file_bytes(index.size(), kv_bytes, checksums.size()))
       return false;
-    return read_all(fd, index, kHeaderBytes) &&
-           checksum64(index.data(), index.size()) == header.index_checksum &&
-           read_all(fd, kv, kHeaderBytes + round_up(index.size())) &&
-           checksum64(kv.data(), kv.size()) == header.kv_checksum;
+    std::vector<std::byte> front(front_bytes(checksums.size()));
+    if (!read_both(fd, front, index)) return false;
+    Header header;
+    std::memcpy(&header, front.data(), sizeof(header));
+    std::memcpy(checksums.data(), front.data() + sizeof(header), checksums.size_bytes());
+    return std::memcmp(header.magic, kMagic, sizeof(kMagic)) == 0 && header.version == kVersion &&
+           header.header_bytes == front.size() && header.key == key &&
+           header.header_checksum == checksum64(&header, kCheckedHeader) &&
+           header.index_bytes == index.size() && header.kv_bytes == kv_bytes &&
+           header.list_checksum == checksum64(checksums.data(), checksums.size_bytes()) &&
+           header.index_checksum == checksum64(index.data(), index.size());
+  }
+
+  // From the file's start, in one call where the system gives all at once.
+  static bool read_both(int fd, std::span<std::byte> front, std::span<std::byte> index) {
+    const iovec both[] = {{front.data(), front.size()}, {index.data(), index.size()}};
+    const ssize_t got = ::preadv(fd, both, 2, 0);
+    if (got == static_cast<ssize_t>(front.size() + index.size())) return true;
+    return read_all(fd, front, 0) && read_all(fd, index, front.size());
   }
 
   // A new temporary file with its lock held, or -1 and the errno. The lock says that the writer
@@ -210,12 +309,12 @@ class FolderPageStore final : public PageStore {
 
   // 0 or the errno; after a failure the temporary file is gone.
   int write_page(const PageKey& key, std::span<const std::byte> index,
-                 std::span<const std::byte> kv) {
+                 std::span<const std::byte> kv, size_t pieces) {
     if (const int reason = before("create")) return reason;
     std::string temporary;
     const File file(create_locked(key, temporary));
     if (!file.ok()) return errno;
-    int reason = write_parts(file.fd(), key, index, kv);
+    int reason = write_parts(file.fd(), key, index, kv, pieces);
     if (reason == 0) reason = before("rename");
     if (reason == 0 && ::rename(temporary.c_str(), path(key).c_str()) != 0) reason = errno;
     if (reason != 0) {
@@ -223,25 +322,27 @@ class FolderPageStore final : public PageStore {
       return reason;
     }
     const std::lock_guard lock(mutex_);
-    held_ += file_bytes(index.size(), kv.size());
-    written_ += file_bytes(index.size(), kv.size());
+    held_ += file_bytes(index.size(), kv.size(), pieces);
+    written_ += file_bytes(index.size(), kv.size(), pieces);
     return 0;
   }
 
   int write_parts(int fd, const PageKey& key, std::span<const std::byte> index,
-                  std::span<const std::byte> kv) const {
+                  std::span<const std::byte> kv, size_t pieces) const {
+    const std::vector<uint64_t> checksums = checksums_of(kv, pieces);
     Header header{};
     std::memcpy(header.magic, kMagic, sizeof(kMagic));
     header.version = kVersion;
-    header.header_bytes = kHeaderBytes;
+    header.header_bytes = static_cast<uint32_t>(front_bytes(pieces));
     header.key = key;
     header.index_bytes = index.size();
     header.kv_bytes = kv.size();
     header.index_checksum = checksum64(index.data(), index.size());
-    header.kv_checksum = checksum64(kv.data(), kv.size());
+    header.list_checksum = checksum64(checksums.data(), pieces * sizeof(uint64_t));
     header.header_checksum = checksum64(&header, kCheckedHeader);
-    std::vector<std::byte> front(kHeaderBytes);
+    std::vector<std::byte> front(front_bytes(pieces));
     std::memcpy(front.data(), &header, sizeof(header));
+    std::memcpy(front.data() + sizeof(header), checksums.data(), pieces * sizeof(uint64_t));
     const std::vector<std::byte> gap(round_up(index.size()) - index.size());
     uint64_t offset = 0;
     for (const std::span<const std::byte> part :
@@ -347,6 +448,16 @@ class FolderPageStore final : public PageStore {
 };
 
 }  // namespace
+
+bool PageStore::load(const PageKey& key, std::span<std::byte> index, std::span<std::byte> kv,
+                     size_t pieces) {
+  const std::unique_ptr<StoredKv> stored = open_page(key, index, kv.size(), pieces);
+  const size_t bytes = kv.size() / pieces;
+  for (size_t i = 0; stored && i < pieces; i++) {
+    if (!stored->read(i, kv.subspan(i * bytes, bytes))) return false;
+  }
+  return stored != nullptr;
+}
 
 std::unique_ptr<PageStore> PageStore::open(const std::string& dir, uint64_t limit_bytes,
                                            PageStoreHooks hooks) {

@@ -105,11 +105,17 @@ struct PageShape {
 struct PageFormat {
   size_t index_bytes_per_layer = 0;
   size_t kv_bytes_per_layer = 0;
+  // Equal pieces that a layer's KV part may be read in: one a group, where each group's bytes lie
+  // together, or all of it.
+  size_t kv_pieces_per_layer = 1;
 };
+
+class LazyKv;
 
 struct Page {
   std::byte* index = nullptr;  // [layers][index_bytes_per_layer], 64-byte aligned
   std::byte* kv = nullptr;     // [layers][kv_bytes_per_layer], 64-byte aligned
+  LazyKv* lazy = nullptr;      // pieces of `kv` may still lie on disk; null: all is here
 };
 
 // What a row can see: a table of pages by block id. A block out of sight has valid 0 and is never

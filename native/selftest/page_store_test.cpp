@@ -142,9 +142,9 @@ TEST("a flipped byte in any region of a page is found and the page removed") {
   const fs::path path = only_file(folder);
   const std::string good = read_file(path);
   CHECK_EQ(good.size(), kFile);
-  // The header byte by byte; then positions in both parts, their first and last bytes among them.
+  // The header and its one checksum of KV byte by byte; then positions in both parts, their first and last bytes among them.
   std::vector<size_t> places;
-  for (size_t i = 0; i < 88; i++) places.push_back(i);
+  for (size_t i = 0; i < 96; i++) places.push_back(i);
   for (size_t i = 4096; i < 4096 + kIndex; i += 97) places.push_back(i);
   for (size_t i = 8192; i < kFile; i += 997) places.push_back(i);
   places.insert(places.end(), {4096 + kIndex - 1, kFile - 1});
@@ -156,12 +156,73 @@ TEST("a flipped byte in any region of a page is found and the page removed") {
     CHECK(!fs::exists(path));
   }
   // Padding is never read.
-  for (const size_t place : {size_t{88}, size_t{4095}, size_t{4096 + kIndex}, size_t{8191}}) {
+  for (const size_t place : {size_t{96}, size_t{4095}, size_t{4096 + kIndex}, size_t{8191}}) {
     std::string padded = good;
     padded[place] = 'x';
     write_file(path, padded);
     CHECK(load(*store, 1));
   }
+}
+
+// In a header of 88 bytes, a list of four checksums, the index part and four pieces of 5,000 bytes.
+TEST("pieces of a page are read and checked one by one, also when the page was evicted meanwhile") {
+  const Folder folder;
+  constexpr size_t kPieces = 4, kPiece = kKv / kPieces;
+  const auto store = PageStore::open(folder.path(), kRoomy);
+  const std::vector<std::byte> index = content(1, kIndex), kv = content(~1, kKv);
+  std::vector<std::byte> front(kIndex), piece(kPiece);
+  const auto right = [&](size_t at) {
+    return std::memcmp(piece.data(), kv.data() + at * kPiece, kPiece) == 0;
+  };
+  store->save(key(1), index, kv, kPieces);
+  const fs::path path = only_file(folder);
+  const std::string good = read_file(path);
+  CHECK_EQ(good.size(), kFile);
+  for (size_t broken = 0; broken < kPieces; broken++) {
+    std::string bad = good;
+    const size_t at = 8192 + broken * kPiece + broken * 1666;  // first, middle and last bytes
+    bad[at] = static_cast<char>(bad[at] ^ 1);
+    write_file(path, bad);
+    const auto stored = store->open_page(key(1), front, kKv, kPieces);
+    CHECK(stored && front == index);
+    for (size_t i = 0; i < kPieces; i++) {
+      stored->announce(i);
+      CHECK(fs::exists(path) == (i <= broken));
+      CHECK_EQ(stored->read(i, piece), i != broken);
+      CHECK(i == broken || right(i));
+    }
+    CHECK(!fs::exists(path));
+  }
+  for (size_t place = 0; place < 88 + kPieces * 8; place++) {
+    std::string bad = good;
+    bad[place] = static_cast<char>(bad[place] ^ 0x10);
+    write_file(path, bad);
+    CHECK(!store->open_page(key(1), front, kKv, kPieces));
+    CHECK(!fs::exists(path));
+  }
+  for (const size_t pieces : {size_t{1}, size_t{2}, size_t{5}}) {  // not those that it was saved in
+    write_file(path, good);
+    CHECK(!store->open_page(key(1), front, kKv, pieces));
+  }
+  write_file(path, good);
+  store->announce(key(1), kIndex, kPieces);
+  store->announce(key(2), kIndex, kPieces);
+  const auto stored = store->open_page(key(1), front, kKv, kPieces);
+  PageStore::open(folder.path(), kRoomy)->clear();
+  CHECK(stored->read(2, piece) && right(2));
+  fs::remove_all(folder.pages());
+  CHECK(stored->read(3, piece) && right(3));
+}
+
+TEST("a page that is cut while it is open is broken, and no crash") {
+  const Folder folder;
+  const auto store = PageStore::open(folder.path(), kRoomy);
+  store->save(key(1), content(1, kIndex), content(~1, kKv), 4);
+  std::vector<std::byte> index(kIndex), piece(kKv / 4);
+  const auto stored = store->open_page(key(1), index, kKv, 4);
+  fs::resize_file(only_file(folder), 8192 + kKv / 4);
+  CHECK(stored->read(0, piece));
+  CHECK(!stored->read(1, piece));
 }
 
 TEST("a page of another version is removed, and saved anew") {
@@ -172,8 +233,8 @@ TEST("a page of another version is removed, and saved anew") {
   const std::string good = read_file(path);
   // Everything else of the header is right, its checksum too.
   std::string old = good;
-  CHECK_EQ(old[8], 2);
-  old[8] = 1;
+  CHECK_EQ(old[8], 3);
+  old[8] = 2;
   const uint64_t checksum = checksum64(old.data(), 80);
   std::memcpy(old.data() + 80, &checksum, sizeof checksum);
   write_file(path, old);

@@ -42,6 +42,7 @@ bool same_pages(const Pack& a, const Pack& b) {
     for (uint32_t p = 0; p < a.segment(s).block_count(); p++) {
       const PageMemory& x = *a.segment(s).pages[p];
       const PageMemory& y = *b.segment(s).pages[p];
+      CHECK(x.make_whole() && y.make_whole());
       if (!std::ranges::equal(x.index(), y.index()) || !std::ranges::equal(x.kv(), y.kv())) {
         return false;
       }
@@ -154,6 +155,28 @@ TEST("reading: background reading waits while a question is answered") {
   question.reset();
   reader.join();
   CHECK_EQ(done.load(), 1920u);
+}
+
+TEST("reading: stored pages that a changed segment goes on from are computed anew where broken") {
+  for (const OpTable* const table : {&ref_table(), cpu_table(nullptr)}) {
+    if (!table) continue;
+    const TempDir dir;
+    TinyOptions options = {.with_adapter = true};
+    std::vector<uint32_t> text = tiny_tokens(1, 600);
+    options.store_dir = dir.path("store");
+    const auto before = pack_of(tiny_model(*table, options), {text});
+    CHECK_EQ(read(*before, {0}).prefill_tokens, 600u);
+    for (const auto& entry : std::filesystem::directory_iterator(dir.path("store") + "/v1")) {
+      spoil(entry.path(), before->model().page_size());
+    }
+    text[300]++;
+    const auto after = pack_of(tiny_model(*table, options), {text});
+    CHECK_EQ(read(*after, {0}).reused_tokens, 0u);
+    options.store_dir = "";
+    const auto fresh = pack_of(tiny_model(*table, options), {text});
+    read(*fresh, {0});
+    CHECK(same_pages(*after, *fresh));
+  }
 }
 
 TEST("reading: pages that nobody holds make room, and pages in use never do") {

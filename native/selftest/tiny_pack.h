@@ -1,6 +1,8 @@
 // Packs of made tokens over made models.
 #pragma once
 
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <vector>
 
@@ -33,6 +35,20 @@ inline bs_ask_options ask_options(const std::vector<uint32_t>& prompt,
   options.top_p = options.repetition_penalty = 1;
   options.trace = 1;
   return options;
+}
+
+// Changes the last byte of every piece of the KV part, in the file that whoever has it open reads.
+inline void spoil(const std::filesystem::path& path, const PageSize& size) {
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  const auto bytes = static_cast<std::streamoff>(std::filesystem::file_size(path));
+  const auto piece = static_cast<std::streamoff>(size.kv_bytes / size.kv_pieces);
+  for (size_t i = 0; i < size.kv_pieces; i++) {
+    const std::streamoff at = bytes - 1 - static_cast<std::streamoff>(i) * piece;
+    file.seekg(at);
+    const auto byte = static_cast<char>(file.get() ^ 1);
+    file.seekp(at);
+    file.put(byte);
+  }
 }
 
 }  // namespace blocksight::check
