@@ -10,7 +10,7 @@ import { recordRate, tokensPerSecondOf } from "./ask/rates.js";
 import { tellStoreFailure } from "./ask/tellStoreFailure.js";
 import type { EngineInfo, OpenModel, ReadProgress } from "./shared/engineMessages.js";
 import { BlocksightError, questionRunning } from "./shared/errors.js";
-import type { ModelInfo, TokenizerInfo } from "./shared/model.js";
+import type { ModelInfo, ModelRole, TokenizerInfo } from "./shared/model.js";
 import type { Pack } from "./shared/pack.js";
 
 export class AskSession {
@@ -22,6 +22,8 @@ export class AskSession {
   private lastPack: Pack | undefined;
   /** Segments in the order in which reading on goes, from the last question. */
   private readingOrder: Uint32Array = new Uint32Array();
+  /** Segments that the scout has not read, in the order in which it goes on. */
+  private scoutingOrder: Uint32Array = new Uint32Array();
 
   constructor(private readonly parts: AskParts) {
     this.now = parts.now ?? (() => performance.now());
@@ -66,21 +68,24 @@ export class AskSession {
       const path = pathOfSegment(pack, segment);
       return held[segment] === 0 && path !== undefined && paths.has(path);
     });
-    await this.readInBackground(Uint32Array.from(changed), options);
+    await this.readInBackground(models.answering.role, Uint32Array.from(changed), options);
   }
 
   /**
-   * Reads what is not in sight yet, at lowest priority, in the order of the last question's scout
+   * Reads on at lowest priority: first what the scout has not ranked, so that the next question is
+   * ranked over everything, then what is not in sight, in the order of the last question's scout
    * focus. Resolves when all is read or the signal is aborted.
    */
   async readOn(options: AskOptions): Promise<void> {
+    const { answering } = (await this.open()).models;
+    const scouting = this.scoutingOrder;
+    const scouted = await this.readInBackground("scout", scouting, options);
+    // Another question may have come and set its own orders meanwhile.
+    if (this.scoutingOrder === scouting) this.scoutingOrder = without(scouting, scouted);
+    if (options.signal.aborted || this.scoutingOrder.length > 0) return;
     const order = this.readingOrder;
-    const read = await this.readInBackground(order, options);
-    // Another question may have come and set its own order meanwhile.
-    if (this.readingOrder === order) {
-      const done = new Set(read);
-      this.readingOrder = order.filter((segment) => !done.has(segment));
-    }
+    const read = await this.readInBackground(answering.role, order, options);
+    if (this.readingOrder === order) this.readingOrder = without(order, read);
   }
 
   /** Tokens of a text in the answering model, without opening the model. */
@@ -97,19 +102,24 @@ export class AskSession {
   }
 
   private async readInBackground(
+    model: ModelRole,
     segments: Uint32Array,
     { signal, onEvent }: AskOptions,
   ): Promise<Uint32Array> {
-    const { answering, models } = await this.open();
-    const { role: model } = models.answering;
+    const { answering, models, scout } = await this.open();
+    const info = model === models.answering.role ? answering : scout;
     const pack = this.lastPack;
-    if (segments.length === 0 || pack === undefined) return new Uint32Array();
+    if (segments.length === 0 || pack === undefined || info === undefined) return new Uint32Array();
     const onReadProgress = (progress: ReadProgress): void => {
       const { segment, doneTokens, totalTokens, tokensPerSecond } = progress;
       const path = pathOfSegment(pack, segment) ?? "";
       const left = Math.max(0, totalTokens - doneTokens);
       const etaMs = tokensPerSecond > 0 ? (left / tokensPerSecond) * 1000 : 0;
-      onEvent({ t: "reading", model, path, doneTokens, totalTokens, tokensPerSecond, etaMs });
+      onEvent({
+        ...{ t: "reading", model, path, doneTokens, totalTokens, tokensPerSecond, etaMs },
+        segments: segments.length,
+        ofSegments: pack.segments.length,
+      });
     };
     const result = await this.parts.engine.request(
       "read",
@@ -118,7 +128,7 @@ export class AskSession {
     );
     tellStoreFailure(result, onEvent);
     const { elapsedMs, prefillTokens, reusedTokens, read } = result;
-    recordRate(this.parts.rates, answering, { prefillTokens, elapsedMs });
+    recordRate(this.parts.rates, info, { prefillTokens, elapsedMs });
     onEvent({
       t: "readingEnded",
       model,
@@ -145,6 +155,7 @@ export class AskSession {
     run.timings.packMs = pack.elapsedMs;
     const asked = await run.ask();
     this.readingOrder = run.readingOrder();
+    this.scoutingOrder = run.scoutingOrder();
     onEvent({ t: "done", result: asked.result });
     return asked;
   }
@@ -222,6 +233,11 @@ export class AskSession {
     const answering = await openOne(models.answering);
     return { info, models, answering, scout };
   }
+}
+
+function without(order: Uint32Array, done: Uint32Array): Uint32Array {
+  const isDone = new Set(done);
+  return order.filter((segment) => !isDone.has(segment));
 }
 
 function pathOfSegment(pack: Pack, segment: number): string | undefined {

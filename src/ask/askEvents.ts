@@ -39,6 +39,9 @@ export type AskEvent =
   | {
       readonly t: "reading";
       readonly model: ModelRole;
+      /** As `readingStarts` has them. */
+      readonly segments: number;
+      readonly ofSegments: number;
       /** The file being read. */
       readonly path: string;
       readonly doneTokens: number;
@@ -54,9 +57,11 @@ export type AskEvent =
       readonly reusedTokens: number;
       readonly elapsedMs: number;
     }
-  /** The scout has read the question over the whole pack; highest focus first. */
+  /** The scout has read the question over `segments` of the pack; highest focus first. */
   | {
       readonly t: "scouted";
+      readonly segments: number;
+      readonly ofSegments: number;
       readonly files: readonly { readonly path: string; readonly scoutFocus: number }[];
     }
   /** The answering model has read the question: evidence stands before prose. */

@@ -8,7 +8,7 @@ import type { Phrase } from "../shared/phrase.js";
 import type { AskTrace } from "../trace/askTrace.js";
 import type { AskEvent, PackProgress } from "./askEvents.js";
 import type { Rates } from "./rates.js";
-import type { ReadMode } from "./readingPlan.js";
+import type { ReadMode, ScoutMode } from "./readingPlan.js";
 
 /** What to open; the scout only where two models read together. */
 export interface AskModels {
@@ -48,6 +48,8 @@ export interface Question {
   /** Earlier turns of the conversation, oldest first. */
   readonly history?: readonly Turn[];
   readonly read: ReadMode;
+  /** Without it `near`. */
+  readonly scout?: ScoutMode;
   readonly maxTokens: number;
   readonly sampling: Sampling;
   /** Most tokens of the pack; without it what half of the free memory holds. */

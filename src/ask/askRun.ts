@@ -13,9 +13,11 @@ import { focusOfFiles } from "../trace/measures.js";
 import { rankFiles, segmentFocusOf } from "../trace/rankFiles.js";
 import { TraceStore } from "../trace/traceStore.js";
 import type { AskOptions, AskParts, Asked, Opened, Question } from "./askParts.js";
+import { nearnessOf } from "./nearness.js";
 import { recordRate, tokensPerSecondOf } from "./rates.js";
 import { tellStoreFailure } from "./tellStoreFailure.js";
 import {
+  type ReadMode,
   type ReadingPlan,
   byFocus,
   estimateMs,
@@ -23,6 +25,7 @@ import {
   planByFocus,
   planEverything,
   planMs,
+  planScout,
   tokensIn,
 } from "./readingPlan.js";
 
@@ -51,7 +54,9 @@ export class AskRun {
   private isScouted = false;
   private readMode: AskTrace["readMode"];
   private sight: Uint32Array = new Uint32Array();
+  private scouted: Uint32Array = new Uint32Array();
   private scoutFocus: Float64Array | undefined;
+  private nearness: Float64Array | undefined;
 
   constructor(
     private readonly parts: AskParts,
@@ -94,9 +99,17 @@ export class AskRun {
   readingOrder(): Uint32Array {
     const inSight = new Set(this.sight);
     const order = this.scoutFocus
-      ? byFocus(this.scoutFocus)
+      ? byFocus(this.scoutFocus, this.nearness)
       : Uint32Array.from(this.pack.segments.keys());
     return order.filter((segment) => !inSight.has(segment));
+  }
+
+  /** What the scout has not read, the nearest first; empty where no scout was needed. */
+  scoutingOrder(): Uint32Array {
+    const { nearness } = this;
+    if (!nearness) return new Uint32Array();
+    const isRead = new Set(this.scouted);
+    return byFocus(nearness).filter((segment) => !isRead.has(segment));
   }
 
   private trace(stopReason: StopReason): AskTrace {
@@ -106,6 +119,7 @@ export class AskRun {
       pack: { packId, roots, files, segments, skipped },
       model: this.model,
       scout: this.isScouted ? this.scoutModel : undefined,
+      scouted: this.scouted,
       store: this.store,
       readMode: this.readMode,
       sight: this.sight,
@@ -134,8 +148,10 @@ export class AskRun {
       return planEverything(state);
     }
     if (read.t === "all" || !needsScout(read, state)) return planEverything(state);
-    this.scoutFocus = await this.scoutPass(this.scoutModel, scout);
-    return this.scoutFocus && planByFocus(read, this.scoutFocus, held);
+    const nearness = nearnessOf(this.question.text, this.pack);
+    this.nearness = nearness;
+    this.scoutFocus = await this.scoutPass(this.scoutModel, scout, read, nearness);
+    return this.scoutFocus && planByFocus(read, this.scoutFocus, nearness, held);
   }
 
   private setPack(role: ReadRequest["model"], index: number): Promise<{ held: Uint8Array }> {
@@ -144,13 +160,24 @@ export class AskRun {
     return this.parts.engine.request("setPack", { model: role, tokens, fileOfSegment });
   }
 
-  /** The scout reads the whole pack, then the question. Undefined when cancelled. */
-  private async scoutPass(scout: TracedModel, info: ModelInfo): Promise<Float64Array | undefined> {
+  /** The scout reads what is nearest, or the whole pack, then the question. Undefined when cancelled. */
+  private async scoutPass(
+    scout: TracedModel,
+    info: ModelInfo,
+    read: Exclude<ReadMode, { t: "all" }>,
+    nearness: Float64Array,
+  ): Promise<Float64Array | undefined> {
     const { signal, onEvent } = this.options;
     const { engine } = this.parts;
     const start = this.now();
     this.isScouted = true;
-    const plan = planEverything(await this.setPack("scout", 1));
+    const state = {
+      ...(await this.setPack("scout", 1)),
+      segmentTokens: scout.table.segmentTokens,
+      tokensPerSecond: tokensPerSecondOf(this.parts.rates, info),
+    };
+    const isWhole = this.question.scout === "all";
+    const plan = isWhole ? planEverything(state) : planScout(read, nearness, state);
     const { sight } = await this.read(scout, info, plan);
     if (!signal.aborted) {
       const request = this.askRequest(scout, sight, 0);
@@ -158,13 +185,15 @@ export class AskRun {
     }
     this.timings.scoutMs = this.now() - start;
     if (signal.aborted) return undefined;
+    this.scouted = sight;
     const focus = segmentFocusOf(scout, this.store.trace("scout"));
     const ofFiles = focusOfFiles(focus, this.pack);
     const files = this.pack.files
       .map(({ path }, file) => ({ path, scoutFocus: ofFiles[file] ?? 0 }))
       .sort((a, b) => b.scoutFocus - a.scoutFocus)
       .slice(0, SCOUTED_FILES_NAMED);
-    onEvent({ t: "scouted", files });
+    const ofSegments = this.pack.segments.length;
+    onEvent({ t: "scouted", segments: sight.length, ofSegments, files });
     return focus;
   }
 
@@ -176,10 +205,11 @@ export class AskRun {
     const { segmentTokens } = table;
     const start = this.now();
     const tokensPerSecond = tokensPerSecondOf(rates, info);
+    const planned = plan.held.length + plan.fresh.length;
     onEvent({
       t: "readingStarts",
       model: role,
-      segments: plan.held.length + plan.fresh.length,
+      segments: planned,
       ofSegments: this.pack.segments.length,
       tokens: tokensIn(plan.fresh, segmentTokens),
       estimateMs: planMs(plan, { segmentTokens, tokensPerSecond }),
@@ -193,7 +223,10 @@ export class AskRun {
       const result = await this.parts.engine.request(
         "read",
         { model: role, segments, background: false, ...limits },
-        { signal, onReadProgress: (progress) => this.tellReading(progress, endMs, leastTokens) },
+        {
+          signal,
+          onReadProgress: (progress) => this.tellReading(progress, { endMs, leastTokens, planned }),
+        },
       );
       recordRate(rates, info, result);
       tellStoreFailure(result, onEvent);
@@ -213,8 +246,15 @@ export class AskRun {
     return soFar;
   }
 
-  /** Reading ends when all is read, or at `endMs` once `leastTokens` are. */
-  private tellReading(progress: ReadProgress, endMs: number, leastTokens: number): void {
+  /** Reading of `planned` segments ends when all is read, or at `endMs` once `leastTokens` are. */
+  private tellReading(
+    progress: ReadProgress,
+    {
+      endMs,
+      leastTokens,
+      planned,
+    }: { readonly endMs: number; readonly leastTokens: number; readonly planned: number },
+  ): void {
     const { model, segment, doneTokens, totalTokens, tokensPerSecond } = progress;
     const file = this.pack.segments[segment]?.file ?? -1;
     const path = this.pack.files[file]?.path ?? "";
@@ -225,6 +265,8 @@ export class AskRun {
     this.options.onEvent({
       t: "reading",
       model,
+      segments: planned,
+      ofSegments: this.pack.segments.length,
       path,
       doneTokens,
       totalTokens,

@@ -1,6 +1,7 @@
 /**
  * Which segments the answering model reads, and in which order. New reading is bought with time:
- * everything where that is quick, else what the scout finds for this question.
+ * everything where that is quick, else what the scout finds for this question. The scout itself reads
+ * everything where that is quick, else what the question's words are nearest to.
  */
 
 export type ReadMode =
@@ -9,14 +10,24 @@ export type ReadMode =
   | { readonly t: "count"; readonly count: number }
   | { readonly t: "auto" };
 
-/** `auto` reads everything, without the scout, where that is estimated to take less than this. */
+/** What the scout reads before it ranks: `near` is what its time is best spent on, `all` the whole pack. */
+export type ScoutMode = "near" | "all";
+
+/**
+ * `auto` reads everything, without the scout, where that is estimated to take less than this; and so
+ * does the scout, whatever the mode.
+ */
 const READ_ALL_UNDER_MS = 10_000;
 /** Else the segments with the highest scout focus, this many, */
 const AUTO_SEGMENTS = 12;
 /** stopping after this long, */
-const AUTO_BUDGET_MS = 25_000;
+const AUTO_BUDGET_MS = 10_000;
 /** but never before the first of them, this many, are in sight: what was read for another question is no substitute. */
-const AUTO_AT_LEAST = 6;
+const AUTO_AT_LEAST = 5;
+/** The scout reads this part of a pack's tokens before the first answer (docs/decisions/first-read.md), */
+const SCOUT_SHARE = 0.25;
+/** but at least this many segments for each that the answering model will read, so that there is a choice. */
+const SCOUT_CHOICE = 4;
 
 export interface ReadingState {
   /** Tokens by segment. */
@@ -67,18 +78,54 @@ export function planEverything({ held }: Pick<ReadingState, "held">): ReadingPla
   };
 }
 
-/** By the scout's focus. Only `auto` keeps in sight what was read before. */
+/**
+ * What the scout reads before it ranks: all that it has read before, and of the rest what is nearest
+ * to the question, the nearest first. A question none of whose words is in the pack has no nearest,
+ * and everything is read.
+ */
+export function planScout(
+  mode: Exclude<ReadMode, { t: "all" }>,
+  nearness: Float64Array,
+  state: ReadingState,
+): ReadingPlan {
+  const { segmentTokens, held, tokensPerSecond } = state;
+  const isQuick = estimateMs(unreadTokens(state), tokensPerSecond) < READ_ALL_UNDER_MS;
+  if (isQuick || !nearness.some((value) => value > 0)) return planEverything(state);
+  const wanted = mode.t === "count" ? mode.count : AUTO_AT_LEAST;
+  const most = SCOUT_SHARE * segmentTokens.reduce((sum, tokens) => sum + tokens, 0);
+  let tokens = 0;
+  const near = byFocus(nearness).filter((segment, rank) => {
+    if (tokens >= most && rank >= wanted * SCOUT_CHOICE) return false;
+    tokens += segmentTokens[segment] ?? 0;
+    return true;
+  });
+  return {
+    held: planEverything(state).held,
+    fresh: near.filter((segment) => !held[segment]),
+  };
+}
+
+/**
+ * By the scout's focus; what it has not ranked, or found nothing in, by nearness to the question.
+ * Only `auto` keeps in sight what was read before.
+ */
 export function planByFocus(
   mode: Exclude<ReadMode, { t: "all" }>,
   scoutFocus: Float64Array,
+  nearness: Float64Array,
   held: Uint8Array,
 ): ReadingPlan {
-  const order = byFocus(scoutFocus);
-  const best = order.slice(0, mode.t === "count" ? mode.count : AUTO_SEGMENTS);
-  const fresh = best.filter((segment) => !held[segment]);
+  const byScout = byFocus(scoutFocus, nearness);
   if (mode.t === "count") {
-    return { held: best.filter((segment) => held[segment]), fresh };
+    const best = byScout.subarray(0, mode.count);
+    return {
+      held: best.filter((segment) => held[segment]),
+      fresh: best.filter((segment) => !held[segment]),
+    };
   }
+  const order = withNearest(byScout, nearness);
+  const best = order.subarray(0, AUTO_SEGMENTS);
+  const fresh = best.filter((segment) => !held[segment]);
   return {
     held: order.filter((segment) => held[segment]),
     fresh,
@@ -87,10 +134,22 @@ export function planByFocus(
   };
 }
 
-/** Segments by focus, highest first; equal focus in pack order. */
-export function byFocus(focus: Float64Array): Uint32Array {
+/** The nearest segment is one of the first: where the scout errs, words often do not. */
+function withNearest(byScout: Uint32Array, nearness: Float64Array): Uint32Array {
+  const [nearest] = byFocus(nearness);
+  const first = byScout.subarray(0, AUTO_AT_LEAST - 1);
+  if (nearest === undefined || !nearness[nearest] || first.includes(nearest)) return byScout;
+  const others = byScout.subarray(first.length).filter((segment) => segment !== nearest);
+  return Uint32Array.of(...first, nearest, ...others);
+}
+
+/** Segments by focus, highest first; equal focus by nearness where that is given, then in pack order. */
+export function byFocus(focus: Float64Array, nearness?: Float64Array): Uint32Array {
   return Uint32Array.from(focus.keys()).sort(
-    (a, b) => (focus[b] as number) - (focus[a] as number) || a - b,
+    (a, b) =>
+      (focus[b] as number) - (focus[a] as number) ||
+      (nearness?.[b] ?? 0) - (nearness?.[a] ?? 0) ||
+      a - b,
   );
 }
 

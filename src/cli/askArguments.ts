@@ -1,6 +1,6 @@
 /** `ask`'s arguments, checked. */
 import { GREEDY } from "../ask/askParts.js";
-import type { ReadMode } from "../ask/readingPlan.js";
+import type { ReadMode, ScoutMode } from "../ask/readingPlan.js";
 import type { Sampling } from "../shared/engineMessages.js";
 import type { IndexSource, Layout } from "../shared/model.js";
 import {
@@ -25,6 +25,7 @@ export interface AskArguments {
   /** Of a model that is given by path. */
   readonly adapter: string | undefined;
   readonly read: ReadMode;
+  readonly scout: ScoutMode;
   readonly index: IndexSource | undefined;
   readonly layout: Layout | undefined;
   readonly maxTokens: number;
@@ -43,6 +44,7 @@ const OPTIONS = {
   model: { type: "string" },
   adapter: { type: "string" },
   read: { type: "string", default: "auto" },
+  scout: { type: "string", default: "near" },
   index: { type: "string" },
   layout: { type: "string" },
   "max-tokens": { type: "string", default: "400" },
@@ -85,6 +87,7 @@ export function parseAskArguments(args: readonly string[]): AskArguments {
     }),
     adapter: adapterOf(values),
     read: readMode(values.read),
+    scout: oneOf("--scout", values.scout, ["near", "all"]),
     index: optional(values.index, (text) => oneOf("--index", text, ["trained", "keys"])),
     layout: optional(values.layout, (text) => oneOf("--layout", text, ["independent", "causal"])),
     maxTokens: wholeNumber("ask", "--max-tokens", values["max-tokens"], 1, MOST_ANSWER_TOKENS),

@@ -44,12 +44,13 @@ async function askOnce(
   context: CommandContext,
 ): Promise<Asked> {
   const surface = new AskSurface(context, args.isJson);
-  const { question, read, maxTokens, sampling, budgetTokens } = args;
+  const { question, read, scout, maxTokens, sampling, budgetTokens } = args;
   try {
     return await new AskSession(parts).ask(
       {
         text: question,
         read,
+        scout,
         maxTokens,
         sampling,
         ...(budgetTokens === undefined ? {} : { budgetTokens }),

@@ -96,11 +96,13 @@ export class AskSurface {
   }
 
   private readingText(event: Extract<AskEvent, { t: "reading" }>): string {
-    const { model, path, doneTokens, totalTokens, tokensPerSecond, etaMs } = event;
+    const { model, segments, ofSegments, path } = event;
+    const { doneTokens, totalTokens, tokensPerSecond, etaMs } = event;
     const { style } = this.page;
     const done = totalTokens > 0 ? doneTokens / totalTokens : 1;
+    const part = segments < ofSegments ? `: ${formatCount(segments)} of` : ",";
     return [
-      modelWord(model),
+      `${modelWord(model)}${part} ${formatNoun(ofSegments, "segment")}`,
       style.accent(formatBar(done, BAR_COLUMNS)) + "│",
       formatPercent(done).padStart(5),
       `${formatCount(tokensPerSecond)} tokens/s`,

@@ -167,6 +167,7 @@ function renderSight(result: AskResult, { style }: Page): string {
   const part = `${formatCount(tokens)} of ${formatCount(pack.tokens)} tokens`;
   return (
     `${title}: ${formatCount(segments)} of ${formatNoun(ofSegments, "segment")} (${part}).\n` +
+    renderScouted(result) +
     renderNotRead(result) +
     `${style.dim(readingOn(result))}\n`
   );
@@ -184,11 +185,20 @@ function readingOn({ sight, scout, timings, pack }: AskResult): string {
   return `To read on, ask again with ${some}--read all${cost}.`;
 }
 
+/** A ranking of a part is no ranking of the whole. */
+function renderScouted({ sight: { scouted, ofSegments } }: AskResult): string {
+  if (scouted === null || scouted === 0 || scouted >= ofSegments) return "";
+  return (
+    `Ranked by the scout: ${formatCount(scouted)} of ${formatNoun(ofSegments, "segment")}, ` +
+    "nearest to the question's words or read before; --scout all ranks all.\n"
+  );
+}
+
 function renderNotRead({ sight: { notRead }, scout }: AskResult): string {
   if (notRead.length === 0) return "";
   const shown = notRead.slice(0, NOT_READ_SHOWN);
   const names = shown.map(({ path, scoutFocus }) =>
-    scout ? `${escapeLine(path)} (${scoutFocus.toFixed(2)})` : escapeLine(path),
+    scout ? `${escapeLine(path)} (${scoutFocus?.toFixed(2) ?? "not ranked"})` : escapeLine(path),
   );
   const order = scout ? ", by the scout's focus" : "";
   const more = notRead.length > shown.length ? ", …" : "";

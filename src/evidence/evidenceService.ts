@@ -279,7 +279,7 @@ export class EvidenceService {
     if (counts === undefined) {
       const { table } = this.tracedModel(role);
       const isAnswering = role === this.ask.model.role;
-      const sight = isAnswering ? this.ask.sight : this.ask.pack.segments.keys();
+      const sight = isAnswering ? this.ask.sight : this.ask.scouted;
       counts = blocksInSight(table, this.unitsOf(role), sight);
       this.inSight.set(role, counts);
     }

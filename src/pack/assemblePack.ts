@@ -12,7 +12,7 @@ export interface CutSource {
   readonly path: string;
   readonly root: number;
   readonly contentHash: string;
-  readonly bytes: number;
+  readonly bytes: Uint8Array;
   readonly cut: CutFile;
 }
 
@@ -28,17 +28,19 @@ export interface PackParts {
 export function assemblePack({ roots, files, skipped, tokenizers, layout }: PackParts): Pack {
   const packedFiles: PackedFile[] = [];
   const segments: Segment[] = [];
+  const texts: Uint8Array[] = [];
   for (const { path, root, contentHash, bytes, cut } of files) {
     const file = packedFiles.length;
     const parts = cut.segments.length;
     packedFiles.push({
-      ...{ path, root, contentHash, bytes },
+      ...{ path, root, contentHash, bytes: bytes.length },
       lines: cut.lines,
       firstSegment: segments.length,
       segmentCount: parts,
     });
     cut.segments.forEach((segment, index) => {
       segments.push({ file, part: index + 1, parts, ...segment });
+      texts.push(bytes.subarray(segment.startByte, segment.endByte));
     });
   }
   return {
@@ -46,6 +48,7 @@ export function assemblePack({ roots, files, skipped, tokenizers, layout }: Pack
     roots,
     files: packedFiles,
     segments,
+    texts,
     skipped: [...skipped].sort((a, b) => comparePaths(a.path, b.path)),
     models: tokenizers.map(({ info }, t) => {
       const model = modelPack(info.name, files, t);

@@ -91,7 +91,7 @@ export async function buildPack(options: BuildPackOptions): Promise<BuiltPack> {
     counted = { tokens: counted.tokens + own, bytes: counted.bytes + bytes.length };
     folders.add(path, own);
     if (typeof cut !== "number" && tokens <= budgetTokens) {
-      files[index] = { path, root, contentHash, bytes: bytes.length, cut };
+      files[index] = { path, root, contentHash, bytes, cut };
     }
     options.onFile?.(path, bytes.length);
   };

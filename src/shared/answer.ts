@@ -21,8 +21,10 @@ export interface Sight {
   readonly ofSegments: number;
   readonly tokens: number;
   readonly mode: "all" | "count" | "auto";
-  /** The ten files not in sight with the highest scout focus. */
-  readonly notRead: readonly { readonly path: string; readonly scoutFocus: number }[];
+  /** Segments that the scout has read and ranked; null without a scout. */
+  readonly scouted: number | null;
+  /** The ten files not in sight with the highest scout focus; null where the scout has not read one. */
+  readonly notRead: readonly { readonly path: string; readonly scoutFocus: number | null }[];
 }
 
 export interface Citation {
@@ -46,6 +48,7 @@ export interface BlockRead {
 export interface FileRead {
   readonly path: string;
   readonly focus: number;
+  /** Null without a scout, and where the scout has read nothing of the file. */
   readonly scoutFocus: number | null;
   readonly inSight: boolean;
   readonly share: number;

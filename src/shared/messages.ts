@@ -88,6 +88,8 @@ export type Activity =
       readonly kind: "reading";
       readonly model: ModelRole;
       readonly background: boolean;
+      readonly segments: number;
+      readonly ofSegments: number;
       readonly path: string;
       readonly doneTokens: number;
       readonly totalTokens: number;

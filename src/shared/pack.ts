@@ -106,6 +106,8 @@ export interface Pack {
   readonly roots: readonly string[];
   readonly files: readonly PackedFile[];
   readonly segments: readonly Segment[];
+  /** Per segment: the bytes of its body; stays in this process. */
+  readonly texts: readonly Uint8Array[];
   readonly skipped: readonly SkippedFile[];
   /** One per tokenizer that the cut fits, the answering model's first. */
   readonly models: readonly ModelPack[];

@@ -54,16 +54,17 @@ export function citationOf(ask: AskTrace, file: number, at: number, step: number
 }
 
 export function sightOf(ask: AskTrace, files: readonly FileRead[]): Sight {
-  const { model, sight, pack } = ask;
+  const { model, scout, scouted, sight, pack } = ask;
   return {
     segments: sight.length,
     ofSegments: pack.segments.length,
     tokens: sight.reduce((sum, segment) => sum + (model.table.segmentTokens[segment] ?? 0), 0),
     mode: ask.readMode,
+    scouted: scout ? scouted.length : null,
     notRead: files
       .filter(({ inSight }) => !inSight)
-      .map(({ path, scoutFocus }) => ({ path, scoutFocus: scoutFocus ?? 0 }))
-      .sort((a, b) => b.scoutFocus - a.scoutFocus)
+      .map(({ path, scoutFocus }) => ({ path, scoutFocus }))
+      .sort((a, b) => (b.scoutFocus ?? -1) - (a.scoutFocus ?? -1))
       .slice(0, NOT_READ_NAMED),
   };
 }

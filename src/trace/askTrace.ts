@@ -33,8 +33,10 @@ export interface AskTrace {
   readonly pack: PackTable;
   /** The model that answers. */
   readonly model: TracedModel;
-  /** The model that read the whole pack first, where one did. */
+  /** The model that read first and ranked, where one did. */
   readonly scout: TracedModel | undefined;
+  /** Segments that the scout had in sight, ascending; empty without a scout. */
+  readonly scouted: Uint32Array;
   readonly store: TraceStore;
   readonly readMode: Sight["mode"];
   /** Segments that the answering model had in sight, ascending. */

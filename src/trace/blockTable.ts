@@ -19,8 +19,8 @@ export interface BlockTable {
   readonly paddingTokens: number;
 }
 
-/** The pack without the models' tokens. */
-export type PackTable = Omit<Pack, "models">;
+/** The pack without the models' tokens and the files' text. */
+export type PackTable = Omit<Pack, "models" | "texts">;
 
 export function blockTableOf(pack: ModelPack): BlockTable {
   const { tokens, ...rest } = pack;

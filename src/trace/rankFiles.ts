@@ -30,7 +30,7 @@ function blockFocusOf({ info, table }: TracedModel, trace: ModelTrace): Float64A
  * pack order.
  */
 export function rankFiles(ask: AskTrace): readonly FileRead[] {
-  const { pack, model, scout, sight } = ask;
+  const { pack, model, scout, sight, scouted } = ask;
   const { table } = model;
   const trace = answeringTrace(ask);
   const lanes = allLanes(trace.shape);
@@ -41,6 +41,7 @@ export function rankFiles(ask: AskTrace): readonly FileRead[] {
   const fileFocus = focusOfFiles(focusOfSegments(blockFocus, table), pack);
   const scoutFocus =
     scout && focusOfFiles(segmentFocusOf(scout, ask.store.trace(scout.role)), pack);
+  const filesScouted = new Set([...scouted].map((segment) => pack.segments[segment]?.file));
 
   const readsOfBlocks = sumReads(trace, trace.all, lanes, byBlock);
   const blockMeasures = unitMeasures(readsOfBlocks, blocksInSight(table, byBlock, sight));
@@ -73,7 +74,7 @@ export function rankFiles(ask: AskTrace): readonly FileRead[] {
     .map(({ path }, file) => ({
       path,
       focus: fileFocus[file] ?? 0,
-      scoutFocus: scoutFocus ? (scoutFocus[file] ?? 0) : null,
+      scoutFocus: scoutFocus && filesScouted.has(file) ? (scoutFocus[file] ?? 0) : null,
       inSight: (fileBlocksInSight[file] ?? 0) > 0,
       share: fileMeasures[file]?.share ?? 0,
       lift: fileMeasures[file]?.lift ?? 0,

@@ -128,6 +128,7 @@ export function decodeTrace(bytes: Uint8Array): DecodedTrace {
       ...header,
       store,
       sight: Uint32Array.from(new Set(header.sight)).sort(),
+      scouted: Uint32Array.from(new Set(header.scouted)).sort(),
       stopReason: end?.stopReason ?? "cancelled",
       timings: end?.timings ?? NO_TIMINGS,
     },

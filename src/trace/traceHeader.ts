@@ -35,6 +35,7 @@ export interface TraceHeader {
   readonly scout: TracedModel | undefined;
   readonly readMode: AskTrace["readMode"];
   readonly sight: readonly number[];
+  readonly scouted: readonly number[];
 }
 
 export interface TraceEnd {
@@ -64,7 +65,7 @@ export function encodeHeader(ask: AskTrace): string {
       roots: pack.roots.map((root) => root.split(/[\\/]/).pop() ?? ""),
     },
     model: encodeModel(model),
-    ...(scout ? { scout: encodeModel(scout) } : {}),
+    ...(scout ? { scout: encodeModel(scout), scouted: [...ask.scouted] } : {}),
   });
 }
 
@@ -309,17 +310,26 @@ export function decodeHeader(text: string): TraceHeader {
   const { pack } = readFields({ pack: readPack })(json, "header");
   checkPack(pack);
   const model = readModel(pack.segments.length);
-  const header = readFields<Omit<TraceHeader, "pack">>({
+  const readSegments = readList(
+    readCount(Math.max(0, pack.segments.length - 1)),
+    pack.segments.length,
+  );
+  const { scouted, ...header } = readFields<
+    Omit<TraceHeader, "pack" | "scouted"> & { scouted: readonly number[] | undefined }
+  >({
     question: readText,
     model,
     scout: readOptional(model),
     readMode: readOneOf(["all", "count", "auto"]),
-    sight: readList(readCount(Math.max(0, pack.segments.length - 1)), pack.segments.length),
+    sight: readSegments,
+    scouted: readOptional(readSegments),
   })(json, "header");
   if (header.scout && header.scout.role === header.model.role) {
     throw new JsonMismatch("header.scout", "another model than the answering one");
   }
-  return { ...header, scout: header.scout, pack };
+  // A trace of before says nothing: its scout read everything.
+  const everything = header.scout ? [...pack.segments.keys()] : [];
+  return { ...header, scouted: scouted ?? everything, pack };
 }
 
 /** Files and segments must point at each other. */

@@ -234,6 +234,8 @@ export class AskModel {
 export function readingActivity(
   event: {
     readonly model: ModelRole;
+    readonly segments: number;
+    readonly ofSegments: number;
     readonly path: string;
     readonly doneTokens: number;
     readonly totalTokens: number;
@@ -241,8 +243,11 @@ export function readingActivity(
   },
   background: boolean,
 ): Activity {
-  const { model, path, doneTokens, totalTokens, tokensPerSecond } = event;
-  return { kind: "reading", model, background, path, doneTokens, totalTokens, tokensPerSecond };
+  const { model, segments, ofSegments, path, doneTokens, totalTokens, tokensPerSecond } = event;
+  return {
+    ...{ kind: "reading", model, background, segments, ofSegments },
+    ...{ path, doneTokens, totalTokens, tokensPerSecond },
+  };
 }
 
 function emptyTurn(id: string, question: string, scope: readonly string[]): AskTurn {

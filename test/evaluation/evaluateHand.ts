@@ -11,9 +11,7 @@ import { parseArgs } from "node:util";
 import { GREEDY, type ConnectedParts } from "../../src/ask/askParts.js";
 import { AskSession } from "../../src/askSession.js";
 import { parseAskArguments } from "../../src/cli/askArguments.js";
-import { connectTo } from "../../src/cli/connect.js";
 import { cacheFolder } from "../../src/engine/modelFiles.js";
-import type { Pack } from "../../src/shared/pack.js";
 import { namesIn } from "./answerMeasures.js";
 import {
   type EvaluationRecord,
@@ -23,7 +21,8 @@ import {
   measuredAnswer,
 } from "./evaluationRecords.js";
 import { checkFacts } from "./checkFacts.js";
-import { COPIES, type HandQuestion, SOURCES, readHandQuestions } from "./handQuestions.js";
+import { connectHand, packOf } from "./handPack.js";
+import { type HandQuestion, readHandQuestions } from "./handQuestions.js";
 import { Bm25, type Passage, rankByBest } from "./lexicalRanking.js";
 import { blockPassages, filePassages, readPackedFiles } from "./passages.js";
 import { fetchTree } from "./repositories.js";
@@ -107,22 +106,9 @@ function connect(
   { read }: Options,
   { folder, questions }: Repository,
 ): Promise<ConnectedParts> {
-  const include = SOURCES[questions[0]?.language ?? ""] ?? [];
-  const globs = [
-    ...include.flatMap((glob) => ["--include", glob]),
-    ...COPIES.flatMap((glob) => ["--exclude", glob]),
-  ];
   const reading = role === "coder" ? ["--read", read] : [];
-  const args = ["--model", role, ...reading, "--repo", folder, ...globs, "evaluation"];
-  return connectTo(path.resolve("dist"))(parseAskArguments(args), CONTEXT);
-}
-
-async function packOf(parts: ConnectedParts): Promise<Pack> {
-  const models = await parts.models(await parts.engine.request("hello", undefined));
-  const { signal } = CONTEXT;
-  const { engine } = parts;
-  const none = { infos: Promise.resolve([]), onProgress: () => undefined };
-  return parts.pack({ models, engine, signal, ...none });
+  const language = questions[0]?.language ?? "";
+  return connectHand(["--model", role, ...reading], { folder, language }, CONTEXT);
 }
 
 const METHODS: Readonly<Record<Role, (read: string) => string>> = {
@@ -145,7 +131,7 @@ async function askModel(
   if (open.length === 0) return true;
   const parts = await connect(role, options, repository);
   try {
-    const pack = await packOf(parts);
+    const pack = await packOf(parts, CONTEXT);
     const texts = readPackedFiles(pack, repository.folder);
     const names = new Set([...texts].flatMap(([file, text]) => namesIn(`${file}\n${text}`)));
     const session = new AskSession({ ...parts, pack: () => Promise.resolve(pack) });
@@ -191,7 +177,7 @@ async function search(
 ): Promise<readonly EvaluationRecord[]> {
   const parts = await connect("coder", options, repository);
   try {
-    const pack = await packOf(parts);
+    const pack = await packOf(parts, CONTEXT);
     const texts = readPackedFiles(pack, repository.folder);
     const blocks = blockPassages(pack, texts);
     const searches = [

@@ -177,6 +177,7 @@ export function syntheticTrace(options: SyntheticOptions): AskTrace {
     scout: undefined,
     store,
     readMode: "count",
+    scouted: new Uint32Array(),
     sight: Uint32Array.from({ length: Math.ceil(fileCount * 0.7) }, (_, at) => at),
     stopReason: "eos",
     timings: {

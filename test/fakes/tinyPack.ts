@@ -18,6 +18,7 @@ export function tinyPack(
 ): Pack {
   const files: PackedFile[] = [];
   const segments: Segment[] = [];
+  const bytes: Uint8Array[] = [];
   const bodies: { readonly header: string; readonly lines: readonly string[] }[] = [];
   for (const [path, text] of Object.entries(texts).sort(([a], [b]) => (a < b ? -1 : 1))) {
     const lines = text.split(/(?<=\n)/);
@@ -45,6 +46,7 @@ export function tinyPack(
         symbols: symbolsIn(own, startLine),
       });
       const suffix = parts > 1 ? ` (part ${part + 1} of ${parts})` : "";
+      bytes.push(encoder.encode(own.join("")));
       bodies.push({ header: `${path}${suffix}\n`, lines: own });
     }
   }
@@ -56,6 +58,7 @@ export function tinyPack(
     roots: ["/home/someone/tiny"],
     files,
     segments,
+    texts: bytes,
     skipped,
     models: [
       modelPack(new FakeTokenizer("coder", 6, {}), bodies, starts),

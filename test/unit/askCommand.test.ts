@@ -59,6 +59,18 @@ describe("the text of ask", () => {
     await expect(page(output)).toMatchFileSnapshot(golden("ask-read-3"));
   });
 
+  it("says that the scout ranked a part, and how to have all ranked", async () => {
+    const texts = Object.fromEntries(
+      Array.from("abcdefghijklmnopqrstuvwxyz", (letter) => [`src/${letter}.py`, `${letter} = 1\n`]),
+    );
+    const pack = (): ReturnType<typeof tinyPack> => tinyPack({ ...TINY_PROJECT, ...texts });
+    const rates = { get: () => 1, set: () => undefined };
+    const output = await run(["ask", "--read", "3", QUESTION], { rates, pack });
+    await expect(page(output)).toMatchFileSnapshot(golden("ask-scout-near"));
+    const all = await run(["ask", "--read", "3", "--scout", "all", QUESTION], { rates, pack });
+    expect(all.stderr).not.toContain("Ranked by the scout");
+  });
+
   it("draws progress over one line on a terminal, and leaves nothing of it behind", async () => {
     const stderr = new KeptText(true, 72);
     const context = fakeContext({ workingDirectory: directory, stderr });
@@ -194,6 +206,7 @@ describe("wrong usage", () => {
     [["ask"], "There is no question."],
     [["ask", "   "], "There is no question."],
     [["ask", "--read", "some", "q"], '--read takes auto, all or a number, not "some".'],
+    [["ask", "--scout", "some", "q"], '--scout takes near or all, not "some".'],
     [["ask", "--read", "0", "q"], '--read takes a whole number from 1 to 1000000, not "0".'],
     [["ask", "--adapter", "a", "q"], "--adapter needs --model PATH"],
     [["ask", "--adapter", "a", "--model", "scout", "q"], "--adapter needs --model PATH"],

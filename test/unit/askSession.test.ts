@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { AskEvent } from "../../src/ask/askEvents.js";
 import { GREEDY, type Question } from "../../src/ask/askParts.js";
+import type { Rates } from "../../src/ask/rates.js";
 import { AskSession } from "../../src/askSession.js";
 import { BlocksightError } from "../../src/shared/errors.js";
 import { SLOW_CODER, fakeParts, keepEvents } from "../fakes/fakeParts.js";
@@ -22,6 +23,9 @@ function ofType<T extends AskEvent["t"]>(
 ): Extract<AskEvent, { t: T }>[] {
   return events.filter((event): event is Extract<AskEvent, { t: T }> => event.t === t);
 }
+
+/** Rates under which neither model reads everything in passing. */
+const SLOW: Rates = { get: () => 1, set: () => undefined };
 
 /** Words without digits: the fake tokenizer would take those apart. */
 const WORDS = Array.from({ length: 30 }, (_, at) => {
@@ -135,7 +139,7 @@ describe("the reading order", () => {
     );
   });
 
-  it("stops at the budget, but not before six of the twelve are in sight", async () => {
+  it("stops at the budget, but not before five of the twelve are in sight", async () => {
     let clock = 0;
     const parts = fakeParts({ rates: SLOW_CODER, pack: () => tinyPack(manyFiles()) });
     const { engine } = parts;
@@ -150,7 +154,7 @@ describe("the reading order", () => {
       signal: never(),
       onEvent: () => undefined,
     });
-    expect(bodies.at(-1)).toMatchObject({ model: "coder", budgetMs: 25_000, atLeast: 6 });
+    expect(bodies.at(-1)).toMatchObject({ model: "coder", budgetMs: 10_000, atLeast: 5 });
   });
 
   it("re-reads only the changed segments of an edited file", async () => {
@@ -184,6 +188,81 @@ describe("the reading order", () => {
     expect(ofType(events, "readingEnded").at(-1)).toMatchObject({ model: "coder", segments: 18 });
     const { result } = await session.ask(question(), { signal: never(), onEvent });
     expect(result.sight.segments).toBe(30);
+  });
+
+  it("lets the scout rank a part first, says which, and ranks over all once it has read on", async () => {
+    const session = new AskSession(fakeParts({ rates: SLOW, pack: () => tinyPack(manyFiles()) }));
+    const { events, onEvent } = keepEvents();
+    const first = await session.ask(question({ text: whereIs(17) }), { signal: never(), onEvent });
+    expect(ofType(events, "readingStarts")[0]).toMatchObject({ model: "scout", segments: 20 });
+    expect(ofType(events, "reading")[0]).toMatchObject({ segments: 20, ofSegments: 30 });
+    expect(ofType(events, "scouted")).toMatchObject([{ segments: 20, ofSegments: 30 }]);
+    expect(first.result.sight.scouted).toBe(20);
+    expect(first.result.files[0]?.path).toBe(`src/${WORDS[17] ?? ""}.py`);
+    const unranked = first.result.files.filter(({ scoutFocus }) => scoutFocus === null);
+    expect(unranked).toHaveLength(10);
+    expect(unranked.some(({ inSight }) => inSight)).toBe(false);
+
+    events.length = 0;
+    await session.readOn({ signal: never(), onEvent });
+    expect(ofType(events, "readingEnded")).toMatchObject([
+      { model: "scout", segments: 10 },
+      { model: "coder", segments: 18 },
+    ]);
+    const again = await session.ask(
+      question({ text: whereIs(28), read: { t: "count", count: 3 } }),
+      {
+        signal: never(),
+        onEvent,
+      },
+    );
+    expect(again.result.sight.scouted).toBe(30);
+    expect(again.result.timings.scoutMs).toBeGreaterThanOrEqual(0);
+    expect(ofType(events, "readingStarts").at(-2)).toMatchObject({ model: "scout", tokens: 0 });
+  });
+
+  it("lets the scout read everything where that is asked for", async () => {
+    const parts = fakeParts({ rates: SLOW, pack: () => tinyPack(manyFiles()) });
+    const { result } = await new AskSession(parts).ask(question({ scout: "all" }), {
+      signal: never(),
+      onEvent: () => undefined,
+    });
+    expect(result.sight.scouted).toBe(30);
+    expect(result.files.every(({ scoutFocus }) => scoutFocus !== null)).toBe(true);
+  });
+
+  it("ranks what the scout read for another question as well", async () => {
+    const session = new AskSession(fakeParts({ rates: SLOW, pack: () => tinyPack(manyFiles()) }));
+    const options = { signal: never(), onEvent: (): void => undefined };
+    // Of files that the question says nothing about, those first by path come first.
+    await session.ask(question({ text: whereIs(3) }), options);
+    const { result } = await session.ask(question({ text: whereIs(25) }), options);
+    expect(result.sight.scouted).toBe(21);
+    expect(result.files[0]?.path).toBe(`src/${WORDS[25] ?? ""}.py`);
+  });
+
+  it("goes on with the scout where it was stopped, not with the coder", async () => {
+    const session = new AskSession(
+      fakeParts({ rates: SLOW, segmentDelayMs: 1, pack: () => tinyPack(manyFiles()) }),
+    );
+    const { events, onEvent } = keepEvents();
+    await session.ask(question({ text: whereIs(17) }), { signal: never(), onEvent });
+    const controller = new AbortController();
+    events.length = 0;
+    await session.readOn({
+      signal: controller.signal,
+      onEvent: (event) => {
+        onEvent(event);
+        if (event.t === "reading") controller.abort();
+      },
+    });
+    expect(ofType(events, "readingEnded").map(({ model }) => model)).toEqual(["scout"]);
+    const [stopped] = ofType(events, "readingEnded");
+    await session.readOn({ signal: never(), onEvent });
+    expect(ofType(events, "readingEnded")[1]).toMatchObject({
+      model: "scout",
+      segments: 10 - (stopped?.segments ?? 0),
+    });
   });
 
   it("reads everything with the scout alone, and says so where a number was asked for", async () => {

@@ -58,6 +58,14 @@ describe("a pack", () => {
     expect(first.packId).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it("has the text of every segment, and it is that of the file", async () => {
+    const pack = await packFiles(files);
+    expect(pack.texts).toHaveLength(pack.segments.length);
+    for (const [segment, text] of pack.texts.entries()) {
+      expect(Buffer.from(text).equals(bytesOf(pack, segment))).toBe(true);
+    }
+  });
+
   it("has another id for another order, text, path, layout or tokenizer", async () => {
     const some = files.slice(0, 2);
     const [one, two] = some as [(typeof files)[0], (typeof files)[0]];

@@ -4,6 +4,7 @@ import {
   planByFocus,
   planEverything,
   planMs,
+  planScout,
   unreadTokens,
 } from "../../src/ask/readingPlan.js";
 
@@ -34,44 +35,103 @@ describe("whether the scout is needed", () => {
 
 describe("a plan by the scout's focus", () => {
   const focus = Float64Array.from({ length: 20 }, (_, segment) => (segment * 7) % 20);
+  const unknown = new Float64Array(20);
 
-  it("takes twelve in auto, with a budget that may not cut them below six", () => {
-    const plan = planByFocus({ t: "auto" }, focus, new Uint8Array(20));
+  it("takes twelve in auto, with a budget that may not cut them below five", () => {
+    const plan = planByFocus({ t: "auto" }, focus, unknown, new Uint8Array(20));
     expect(plan.fresh).toHaveLength(12);
     expect([...plan.fresh].map((segment) => focus[segment])).toEqual([
       19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8,
     ]);
-    expect(plan).toMatchObject({ budgetMs: 25_000, atLeast: 6 });
+    expect(plan).toMatchObject({ budgetMs: 10_000, atLeast: 5 });
   });
 
-  it("keeps all that is held in sight in auto, and counts the best of it towards the six", () => {
+  it("keeps all that is held in sight in auto, and counts the best of it towards the five", () => {
     const held = new Uint8Array(20);
     const order = [...focus.keys()].sort((a, b) => (focus[b] ?? 0) - (focus[a] ?? 0));
     for (const rank of [0, 3, 15]) held[order[rank] ?? 0] = 1;
-    const plan = planByFocus({ t: "auto" }, focus, held);
+    const plan = planByFocus({ t: "auto" }, focus, unknown, held);
     expect([...plan.held]).toEqual([order[0], order[3], order[15]]);
     expect(plan.fresh).toHaveLength(10);
-    expect(plan.atLeast).toBe(4);
+    expect(plan.atLeast).toBe(3);
   });
 
-  it("reads the first six whatever else of the twelve is held", () => {
-    const held = Uint8Array.from(focus, (value) => (value < 14 ? 1 : 0));
-    const plan = planByFocus({ t: "auto" }, focus, held);
-    expect([...plan.fresh].map((segment) => focus[segment])).toEqual([19, 18, 17, 16, 15, 14]);
-    expect(plan.atLeast).toBe(6);
+  it("reads the first five whatever else of the twelve is held", () => {
+    const held = Uint8Array.from(focus, (value) => (value < 15 ? 1 : 0));
+    const plan = planByFocus({ t: "auto" }, focus, unknown, held);
+    expect([...plan.fresh].map((segment) => focus[segment])).toEqual([19, 18, 17, 16, 15]);
+    expect(plan.atLeast).toBe(5);
   });
 
   it("has no budget for a number, and leaves out what is held but not among the best", () => {
     const held = new Uint8Array(20).fill(1);
-    const plan = planByFocus({ t: "count", count: 3 }, focus, held);
+    const plan = planByFocus({ t: "count", count: 3 }, focus, unknown, held);
     expect([...plan.held].map((segment) => focus[segment])).toEqual([19, 18, 17]);
     expect(plan.fresh).toHaveLength(0);
     expect(plan.budgetMs).toBeUndefined();
   });
 
   it("gives equal focus to the earlier segment", () => {
-    const plan = planByFocus({ t: "count", count: 2 }, new Float64Array(5), new Uint8Array(5));
+    const none = new Float64Array(5);
+    const plan = planByFocus({ t: "count", count: 2 }, none, none, new Uint8Array(5));
     expect([...plan.fresh]).toEqual([0, 1]);
+  });
+
+  it("takes what the scout has not ranked last, the nearest to the question first", () => {
+    const ranked = Float64Array.of(0, 0.2, 0, 0.8, 0);
+    const nearness = Float64Array.of(1, 5, 3, 4, 2);
+    const plan = planByFocus({ t: "count", count: 5 }, ranked, nearness, new Uint8Array(5));
+    expect([...plan.fresh]).toEqual([3, 1, 2, 4, 0]);
+  });
+
+  it("has the nearest segment among the first five in auto, wherever the scout ranks it", () => {
+    const byScout = focus.map((value) => value + 1);
+    const nearness = new Float64Array(20);
+    nearness[0] = 3;
+    const plan = planByFocus({ t: "auto" }, byScout, nearness, new Uint8Array(20));
+    expect([...plan.fresh].map((segment) => focus[segment])).toEqual([
+      19, 18, 17, 16, 0, 15, 14, 13, 12, 11, 10, 9,
+    ]);
+    const asItIs = planByFocus({ t: "count", count: 6 }, byScout, nearness, new Uint8Array(20));
+    expect([...asItIs.fresh]).not.toContain(0);
+  });
+});
+
+describe("what the scout reads before it ranks", () => {
+  const nearness = Float64Array.from({ length: 100 }, (_, segment) => 100 - segment);
+  const tokens = Array.from({ length: 100 }, () => 1000);
+  const none = tokens.map(() => 0);
+
+  it("is the nearest quarter of the tokens, the nearest first", () => {
+    const plan = planScout({ t: "auto" }, nearness.toReversed(), state(tokens, none, 100));
+    expect([...plan.fresh]).toEqual(Array.from({ length: 25 }, (_, rank) => 99 - rank));
+    expect(plan.held).toHaveLength(0);
+    expect(plan.budgetMs).toBeUndefined();
+  });
+
+  it("is at least four segments for each that the answering model will read", () => {
+    const small = state(tokens.slice(0, 40), none.slice(0, 40), 100);
+    expect(planScout({ t: "auto" }, nearness.subarray(0, 40), small).fresh).toHaveLength(20);
+    const counted = planScout({ t: "count", count: 9 }, nearness, state(tokens, none, 100));
+    expect(counted.fresh).toHaveLength(36);
+  });
+
+  it("is also all that it has read before, wherever that lies", () => {
+    const held = none.map((_, segment) => (segment < 10 || segment >= 95 ? 1 : 0));
+    const plan = planScout({ t: "auto" }, nearness, state(tokens, held, 100));
+    expect(plan.held).toHaveLength(15);
+    expect([...plan.fresh]).toEqual(Array.from({ length: 15 }, (_, rank) => 10 + rank));
+  });
+
+  it("is everything where the rest takes under ten seconds", () => {
+    const held = none.map((_, segment) => (segment < 90 ? 1 : 0));
+    const plan = planScout({ t: "auto" }, nearness, state(tokens, held, 1001));
+    expect([plan.held.length, plan.fresh.length]).toEqual([90, 10]);
+  });
+
+  it("is everything where no word of the question is in the pack", () => {
+    const plan = planScout({ t: "auto" }, new Float64Array(100), state(tokens, none, 100));
+    expect(plan.fresh).toHaveLength(100);
   });
 });
 

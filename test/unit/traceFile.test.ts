@@ -42,6 +42,7 @@ function withHeader(edit: (header: HeaderJson) => void): Uint8Array {
 interface HeaderJson {
   question: unknown;
   sight: unknown;
+  scouted?: unknown;
   pack: { roots: string[]; files: { path: string; firstSegment: number }[]; packId: string };
   model: {
     role: string;
@@ -71,6 +72,17 @@ describe("a trace file", () => {
       expect(is.length).toBe(was.length);
       for (let at = 0; at < was.length; at++) expect(is.step(at)).toEqual(was.step(at));
     }
+  });
+
+  it("keeps which segments the scout ranked; one that does not say had them all ranked", () => {
+    const some = decodeTrace(withHeader((header) => (header.scouted = [0, 1, 3]))).trace;
+    expect([...some.scouted]).toEqual([0, 1, 3]);
+    const { sight, files } = askResultOf(some);
+    expect(sight.scouted).toBe(3);
+    const last = some.pack.files.at(-1)?.path;
+    expect(files.find(({ path }) => path === last)?.scoutFocus).toBeNull();
+    const before = decodeTrace(withHeader((header) => delete header.scouted)).trace;
+    expect(before.scouted).toHaveLength(before.pack.segments.length);
   });
 
   it("holds no text of a file and no absolute path", () => {

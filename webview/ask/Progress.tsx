@@ -14,18 +14,12 @@ export function Progress({ activity }: { readonly activity: Activity }): JSX.Ele
       </p>
     );
   }
-  const { doneTokens, totalTokens, tokensPerSecond, path, model, background } = activity;
+  const { doneTokens, totalTokens, tokensPerSecond, path } = activity;
   const part = totalTokens > 0 ? doneTokens / totalTokens : 0;
   const leftMs = tokensPerSecond > 0 ? ((totalTokens - doneTokens) / tokensPerSecond) * 1000 : 0;
   return (
     <section class="reading">
-      <p class="reading-title">
-        {background
-          ? t("Reading on in the background")
-          : model === "scout"
-            ? t("The scout reads")
-            : t("The coder reads")}
-      </p>
+      <p class="reading-title">{readingWords(activity)}</p>
       <progress max={1} value={part} aria-label={t("Reading")} />
       <p class="reading-numbers">
         <span>{t("{0} / {1} tokens", compact(doneTokens), compact(totalTokens))}</span>
@@ -35,6 +29,18 @@ export function Progress({ activity }: { readonly activity: Activity }): JSX.Ele
       <p class="note reading-path">{path === "" ? "" : shortPath(path, 52)}</p>
     </section>
   );
+}
+
+function readingWords(activity: Extract<Activity, { kind: "reading" }>): string {
+  const { model, background, segments, ofSegments } = activity;
+  if (background) {
+    return model === "scout"
+      ? t("The scout reads on in the background: {0} of {1} segments", segments, ofSegments)
+      : t("Reading on in the background");
+  }
+  return model === "scout"
+    ? t("The scout reads {0} of {1} segments", segments, ofSegments)
+    : t("The coder reads {0} of {1} segments", segments, ofSegments);
 }
 
 function words(activity: Exclude<Activity, { kind: "reading" }>): string {

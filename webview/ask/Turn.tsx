@@ -134,6 +134,8 @@ function SightLine(props: {
     );
   }
   const isAll = sight.segments >= sight.ofSegments;
+  const scouted = sight.scouted ?? 0;
+  const isNothingScouted = scouted === 0;
   return (
     <section class="sight">
       <p>
@@ -148,6 +150,15 @@ function SightLine(props: {
           <em>{t("The conversation is full: start a new one.")}</em>
         ) : null}
       </p>
+      {isAll || isNothingScouted || scouted >= sight.ofSegments ? null : (
+        <p class="note">
+          {t(
+            "Ranked by the scout: {0} of {1} segments, nearest to the question's words or read before. Once it has read on, the next question is ranked over all.",
+            scouted,
+            sight.ofSegments,
+          )}
+        </p>
+      )}
       {turn.changed.length === 0 ? null : (
         <p class="note changed">
           {t("Changed since read: {0}", turn.changed.map((p) => safeText(p)).join(", "))}
@@ -165,7 +176,9 @@ function SightLine(props: {
                 >
                   <PathText path={shortPath(path, 44)} />
                 </TextLink>
-                <span class="file-focus">{percent(scoutFocus)}</span>
+                <span class="file-focus">
+                  {scoutFocus === null ? t("not ranked") : percent(scoutFocus)}
+                </span>
               </li>
             ))}
           </ul>

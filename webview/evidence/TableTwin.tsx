@@ -49,7 +49,9 @@ export function TableTwin(props: {
                 {file.inSight ? null : <span class="note"> {t("not in sight")}</span>}
               </th>
               <td>{percent(file.focus)}</td>
-              {hasScout ? <td>{percent(file.scoutFocus ?? 0)}</td> : null}
+              {hasScout ? (
+                <td>{file.scoutFocus === undefined ? "" : percent(file.scoutFocus)}</td>
+              ) : null}
               <td>{percent(file.share)}</td>
               <td>{decimal(file.lift, 1)}</td>
               <td>{decimal(file.mass, 4)}</td>
