@@ -395,7 +395,8 @@ BS_INLINE void weigh_group(const KvBlock& block, int sees, const AttendState& st
   }
 }
 
-// The same for `rows` rows that see from nothing to all of the block.
+// The same for `rows` rows, at most Most, that see from nothing to all of the block.
+template <int Most>
 BS_INLINE void weigh_tokens(const KvBlock& block, const int* visible, const AttendState& state,
                             int64_t row, int rows, float* scores, uint8_t* weights, Fold* folds) {
   constexpr int kTogether = 3;
@@ -403,11 +404,13 @@ BS_INLINE void weigh_tokens(const KvBlock& block, const int* visible, const Atte
   for (int r = 0; r < rows;) {
     float* const of_scores = scores + r * kTokens;
     uint8_t* const to = weights + r * kTokens;
-    if (r + kTogether <= rows && sees[r] == kTokens && sees[r + 1] == kTokens &&
-        sees[r + 2] == kTokens) {
-      weigh_group<kTogether, true>(block, kTokens, state, row + r, of_scores, to, folds + r);
-      r += kTogether;
-      continue;
+    if constexpr (Most >= kTogether) {
+      if (r + kTogether <= rows && sees[r] == kTokens && sees[r + 1] == kTokens &&
+          sees[r + 2] == kTokens) {
+        weigh_group<kTogether, true>(block, kTokens, state, row + r, of_scores, to, folds + r);
+        r += kTogether;
+        continue;
+      }
     }
     if (sees[r]) {
       weigh_group<1, false>(block, sees[r], state, row + r, of_scores, to, folds + r);
@@ -432,7 +435,7 @@ void attend_rows_i8(const KvBlock& block, const int* visible, const AttendState&
                  [&](int r, int tile, F32 score) __attribute__((always_inline)) {
                    store(scores[r] + tile * kLanes, score * f32(state.q_scale[row + r]));
                  });
-  weigh_tokens(block, visible, state, row, R, scores[0], weights[0], folds);
+  weigh_tokens<R>(block, visible, state, row, R, scores[0], weights[0], folds);
   const int64_t steps = (most + 3) / 4;
   // GCC 12 keeps twelve sums in registers here, and spills most of twenty-four.
   constexpr int kRows = R > 6 ? R / 2 : R;
@@ -485,7 +488,7 @@ void attend_tiles_i8(const KvBlock& block, const int* visible, const AttendState
       store(&scores[r][t * kLanes], dot * load(block.key_scale + t * kLanes) * q_scale);
     }
   }
-  weigh_tokens(block, visible, state, row, rows, scores[0], weights[0], folds);
+  weigh_tokens<kTileRows>(block, visible, state, row, rows, scores[0], weights[0], folds);
   // Two columns of tiles at a time, one pair behind the tiles: what they store is read later.
   alignas(64) int32_t parts[2][2][kTileRows][kLanes];
   const auto fold_in = [&](int64_t column) {
