@@ -247,8 +247,14 @@ class Coverage(Measure):
 
     def __init__(self, choosers: dict[str, Chooser], groups: int, questions: int, mass: Tensor):
         super().__init__(mass)
-        self.choosers = choosers
-        self.sums = {name: torch.zeros(questions, device=mass.device) for name in choosers}
+        self.choosers, self.groups = choosers, groups
+        heads = mass.shape[0] * groups
+        self.chosen = {name: torch.zeros(heads, questions, device=mass.device) for name in choosers}
+        self.best = {name: torch.zeros(heads, questions, device=mass.device) for name in choosers}
+
+    def shares(self, name: str) -> list[float]:
+        """By question: all its rows of a layer and group together, then the mean over these."""
+        return (self.chosen[name] / self.best[name].clamp(min=1e-9)).mean(0).tolist()
 
     def every_block(self, i: int, g: int, part: slice, h: Tensor) -> None:
         self._part, self._h = part, h
@@ -260,12 +266,11 @@ class Coverage(Measure):
         rank = torch.arange(best.shape[1], device=mass.device)
         for name, chooser in self.choosers.items():
             found = chooser.pick(layer, group, self._part, self._h)
-            if found is None:
-                covered = torch.ones(len(mass), device=mass.device)
-            else:
-                reachable = (best * (rank < chooser.base_free[self._part][:, None])).sum(1)
-                covered = (mass.gather(1, found[0]) * found[1]).sum(1) / reachable.clamp(min=1e-6)
-            self.sums[name].index_add_(0, conversation, covered)
+            reachable = (best * (rank < chooser.base_free[self._part][:, None])).sum(1)
+            covered = reachable if found is None else (mass.gather(1, found[0]) * found[1]).sum(1)
+            head = layer * self.groups + group
+            self.chosen[name][head].index_add_(0, conversation, covered)
+            self.best[name][head].index_add_(0, conversation, reachable)
 
 
 def read_with(model: Model, prefix: list[int], segments: list, indexes: dict[str, Index]) -> tuple[Pack, dict[str, list[Tensor | None]]]:
@@ -319,7 +324,7 @@ def measure_questions(
         share = focus(read_mass.mass, question_heads).tolist()
         hits = chooser.hits / length
         layers, by_heads = hits.mean(0).tolist(), hits[in_heads].mean(0).tolist()
-        any_head, covered = (hits[in_heads].amax(0) > 0).float().tolist(), (coverage.sums[name] / length / heads).tolist()
+        any_head, covered = (hits[in_heads].amax(0) > 0).float().tolist(), coverage.shares(name)
         found[name] = []
         for c, e in enumerate(asked):
             ranked = [path for path, _ in sorted(by_file(share[c], paths).items(), key=lambda item: -item[1])]

@@ -33,13 +33,24 @@ class Measure:
     """What question rows read: mass [layers, groups, conversations, segments] summed over rows, the mean over a group's heads."""
 
     mass: Tensor
-    covered: list[float] = field(default_factory=list)  # share of the best blocks' mass that the selection covers (dense passes only)
+    # Dense passes only, by layer and group: mass on the blocks that the index would have chosen, and on as many of the best ones.
+    reached: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
 
     def add(self, layer: int, group: int, conversation: Tensor, by_block: Tensor, block_segment: Tensor) -> None:
         """by_block [R, blocks]."""
         segments = self.mass.shape[-1]
         by_segment = by_block.new_zeros(len(by_block), segments).index_add_(1, block_segment[1:], by_block[:, 1:])
         self.mass[layer, group].index_add_(0, conversation, by_segment)
+
+    def reach(self, layer: int, group: int, chosen: float, best: float) -> None:
+        before = self.reached.get((layer, group), (0.0, 0.0))
+        self.reached[layer, group] = (before[0] + chosen, before[1] + best)
+
+    def covered(self) -> float | None:
+        """Share of the best blocks' mass that the selection covers: all rows of a layer and group together, because a row that hardly
+        reads the pack loses nothing by a poor choice; then the mean over layers and groups."""
+        shares = [chosen / max(best, 1e-9) for chosen, best in self.reached.values()]
+        return sum(shares) / len(shares) if shares else None
 
 
 def own_blocks(position: Tensor, first: int = CONVERSATION) -> Tensor:
@@ -101,14 +112,8 @@ def rows(
                     attended = torch.einsum("rhn,nd->rhd", weights.to(qg.dtype), values)
                     by_block = weights.mean(1).view(len(qg), -1, BLOCK).sum(-1)
                     if measure is not None:
-                        measure.covered.append(
-                            _covered(
-                                by_block,
-                                dots_of("trained", qg, keys, index_q[part, g], pack.index_keys[i]),
-                                pack,
-                                free[part],
-                            )
-                        )
+                        dots = dots_of("trained", qg, keys, index_q[part, g], pack.index_keys[i])
+                        measure.reach(i, g, *_reached(by_block, dots, pack, free[part]))
                 else:
                     ids_, real = picked
                     blocks = torch.cat([torch.zeros_like(ids_[:, :1]), ids_], 1)
@@ -126,14 +131,12 @@ def rows(
     return x
 
 
-def _covered(by_block: Tensor, dots: Tensor, pack: Pack, free: Tensor) -> float:
-    """Share of the mass on the best free blocks that the blocks chosen by the index would have had."""
+def _reached(by_block: Tensor, dots: Tensor, pack: Pack, free: Tensor) -> tuple[float, float]:
+    """Mass of rows on the free blocks that the index would have chosen, and on the best ones, as many of them."""
     ids, real = choose(block_scores(dots, pack.valid), free)
     mass = by_block.clone()
     mass[:, 0] = 0
-    got = (mass.gather(1, ids) * real).sum(1)
-    best = (mass.topk(ids.shape[1], 1).values * real).sum(1)
-    return float((got / best.clamp(min=1e-6)).mean())
+    return float((mass.gather(1, ids) * real).sum()), float((mass.topk(ids.shape[1], 1).values * real).sum())
 
 
 @dataclass
@@ -194,8 +197,7 @@ def ask(
         last = x[move([len(pieces[c]) for c in live]).cumsum(0) - 1]
         for c in live:
             used[c] += len(pieces[c])
-    covered = sum(measure.covered) / len(measure.covered) if measure.covered else None
-    return Answers(out, measure.mass, covered)
+    return Answers(out, measure.mass, measure.covered())
 
 
 def focus(mass: Tensor, heads: list[tuple[int, int]]) -> Tensor:

@@ -1,9 +1,10 @@
 """Reading and asking agree with each other, whatever the way they are computed."""
 
+import pytest
 import torch
 
 from blocksight_train import adapter
-from blocksight_train.asking import Cache, ask, focus, rows
+from blocksight_train.asking import Cache, Measure, ask, focus, rows
 from blocksight_train.attention import _padded, choose
 from blocksight_train.batches import Sampler, make_batch
 from blocksight_train.layout import BLOCK, CONVERSATION
@@ -210,3 +211,12 @@ def test_without_lora_the_text_loss_is_the_bases(model, dataset, prefix):
     assert segment_losses(model, prefix, segments) == base
     set_lora(model, True)
     assert segment_losses(model, prefix, segments) != base
+
+
+def test_a_row_that_hardly_reads_the_pack_does_not_count_against_the_index():
+    measure = Measure(torch.zeros(1, 1, 1, 1))
+    measure.reach(0, 0, chosen=0.9, best=1.0)
+    measure.reach(0, 0, chosen=0.0, best=1e-4)
+    assert measure.covered() == pytest.approx(0.9, abs=1e-3)
+    measure.reach(1, 0, chosen=0.5, best=1.0)
+    assert measure.covered() == pytest.approx(0.7, abs=1e-3)  # layers count alike
