@@ -18,6 +18,8 @@ export class AskView implements vscode.WebviewViewProvider {
   private channel: Channel | undefined;
   private timer: NodeJS.Timeout | undefined;
   private focusText: { readonly text?: string } | undefined;
+  /** The page is loaded and listens. The editor drops it while the view is hidden. */
+  private isReady = false;
 
   constructor(
     private readonly dist: vscode.Uri,
@@ -39,14 +41,18 @@ export class AskView implements vscode.WebviewViewProvider {
     this.view = view;
     this.channel = channel;
     webview.onDidReceiveMessage((message: unknown) => channel.receive(message));
+    view.onDidChangeVisibility(() => {
+      if (!view.visible) this.isReady = false;
+    });
     view.onDidDispose(() => {
       channel.dispose();
       if (this.channel === channel) this.channel = this.view = undefined;
     });
+    this.isReady = false;
     webview.html = webviewHtml(webview, this.dist, "ask");
   }
 
-  /** Shows the view with the cursor in the question box. */
+  /** Shows the view with the cursor in the question box, at once or when its page is loaded. */
   async focusQuestion(text?: string): Promise<void> {
     this.focusText = text === undefined ? {} : { text };
     await vscode.commands.executeCommand(`${AskView.id}.focus`);
@@ -62,13 +68,14 @@ export class AskView implements vscode.WebviewViewProvider {
   }
 
   private ready(): AskState {
+    this.isReady = true;
     this.onFirstShown();
     setTimeout(() => this.flushFocus(), 0);
     return this.state();
   }
 
   private flushFocus(): void {
-    if (this.focusText === undefined || this.channel === undefined) return;
+    if (this.focusText === undefined || this.channel === undefined || !this.isReady) return;
     this.channel.notify("focusQuestion", this.focusText);
     this.focusText = undefined;
   }
