@@ -33,5 +33,7 @@ export function startCodeServer(
     readonly settings?: Readonly<Record<string, unknown>>;
     readonly env?: Readonly<Record<string, string>>;
     readonly driver?: boolean;
+    /** The workspace is not trusted. */
+    readonly restricted?: boolean;
   },
 ): Promise<Server>;

@@ -129,8 +129,9 @@ function lastLine(error) {
 /**
  * Installs `vsix` into a fresh profile and serves `workspace`. Stop it with `stop()`.
  * @param {Harness} harness
- * @param {{ folder: string, port: number, vsix?: string, workspace: string, settings?: object, env?: object, driver?: boolean }} options
- *   folder: an empty scratch folder; driver: for tests that run inside the extension host.
+ * @param {{ folder: string, port: number, vsix?: string, workspace: string, settings?: object, env?: object, driver?: boolean, restricted?: boolean }} options
+ *   folder: an empty scratch folder; driver: for tests that run inside the extension host;
+ *   restricted: the workspace is not trusted.
  */
 export async function startCodeServer(harness, options) {
   const user = join(options.folder, "user");
@@ -150,6 +151,7 @@ export async function startCodeServer(harness, options) {
       "workbench.colorTheme": "Default Dark Modern",
       "workbench.secondarySideBar.defaultVisibility": "hidden",
       "chat.disableAIFeatures": true,
+      "security.workspace.trust.startupPrompt": "never",
       ...options.settings,
     }),
   );
@@ -169,7 +171,7 @@ export async function startCodeServer(harness, options) {
     ...shared,
     "--disable-telemetry",
     "--disable-update-check",
-    "--disable-workspace-trust",
+    ...(options.restricted ? [] : ["--disable-workspace-trust"]),
     "--disable-getting-started-override",
     // The default of 3 h would keep the extension host of every closed page alive.
     "--reconnection-grace-time",

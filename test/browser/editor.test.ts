@@ -1,6 +1,6 @@
 /** The whole surface in a real VS Code, over the fake engine: fast, and the same every time. */
 import path from "node:path";
-import type { Frame } from "playwright-core";
+import type { Frame, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeVsix } from "../../scripts/package.mjs";
 import { ensureHarness } from "../../scripts/vscodeHarness.mjs";
@@ -29,6 +29,17 @@ const THEMES = [
 ] as const;
 const QUESTION = "Where is open_session defined?";
 const CANCELLED = "Where is cancel_order defined?";
+/** What decorations add after the text of lines. */
+const afterTexts = (page: Page): Promise<string[]> =>
+  page.evaluate(() => {
+    const editor = globalThis as unknown as {
+      document: { querySelectorAll(selector: string): Iterable<unknown> };
+      getComputedStyle(element: unknown, pseudo: string): { content: string };
+    };
+    return [...editor.document.querySelectorAll(".view-line span")].map(
+      (span) => editor.getComputedStyle(span, "::after").content,
+    );
+  });
 /** A file's row without its lines. */
 const pathOnly = (text: string): string => text.replace(/:.*$/s, "").trim();
 
@@ -188,6 +199,7 @@ describe.skipIf(found.harness === undefined)(`the extension in VS Code ${found.s
     await page.keyboard.press("Control+Home");
     await page.keyboard.type("# edited ");
     await view.waitForSelector(".changed", { timeout: 10_000 });
+    await expect.poll(() => afterTexts(page)).toContain('"changed since read"');
     await command(page, "File: Revert File");
   });
 

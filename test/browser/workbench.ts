@@ -28,6 +28,7 @@ export async function openWorkbench(
     readonly workspace: string;
     readonly settings?: Readonly<Record<string, unknown>>;
     readonly env?: Readonly<Record<string, string>>;
+    readonly restricted?: boolean;
   },
 ): Promise<Workbench> {
   const folder = mkdtempSync(path.join(tmpdir(), "blocksight-vscode-"));
