@@ -61,6 +61,8 @@ export interface ProductAsk {
   readonly decodeTokens: number;
   readonly decodeMs: number;
   readonly segmentsInSight: number;
+  /** 0 where no scout was needed. */
+  readonly segmentsScouted: number;
   readonly ofSegments: number;
   readonly engineResidentBytes: number;
   /** Tokens read so far and milliseconds since reading began. */

@@ -81,6 +81,7 @@ async function ask(
     decodeTokens: timings.decodeTokens,
     decodeMs: timings.decodeMs,
     segmentsInSight: sight.segments,
+    segmentsScouted: sight.scouted ?? 0,
     ofSegments: sight.ofSegments,
     engineResidentBytes: engineResidentBytes(),
     progress: thinned(progress, 100),

@@ -1,4 +1,5 @@
 /** Measurements -> the lines of the table, with the targets of a machine of two AVX-512 VNNI cores. */
+import { AUTO_BUDGET_MS } from "../src/ask/readingPlan.js";
 import type { ModelRole } from "../src/shared/model.js";
 import {
   type Measurements,
@@ -202,7 +203,7 @@ function addFirstAnswer(measurements: Measurements, add: Add): void {
     "s",
     {
       target: { most: 90 },
-      note: `scout ${(scoutMs / 1000).toFixed(1)} s, coder ${(prefillMs / 1000).toFixed(1)} s for ${prefillTokens} tokens, ${first.segmentsInSight} of ${first.ofSegments} segments in sight`,
+      note: `scout ${(scoutMs / 1000).toFixed(1)} s for ${first.segmentsScouted} segments, coder ${(prefillMs / 1000).toFixed(1)} s for ${prefillTokens} tokens, ${first.segmentsInSight} of ${first.ofSegments} segments in sight`,
     },
   );
 }
@@ -211,8 +212,9 @@ const MANY_CORES = 16;
 
 /**
  * The first answer on `cores` from the parts of a run on fewer. Reading is divided by the speed-up
- * that the same doubling of threads gave from one to all of the run, once for each doubling;
- * packing, start-up and the question itself are taken as they were.
+ * that the same doubling of threads gave from one to all of the run, once for each doubling; a coder
+ * that is through sooner than its budget of time reads on until that is spent. Packing, start-up and
+ * the question itself are taken as they were.
  */
 export function firstAnswerOn(
   cores: number,
@@ -223,10 +225,9 @@ export function firstAnswerOn(
     const perDoubling = (allThreads / oneThread) ** (1 / Math.log2(threads));
     return perDoubling ** Math.log2(cores / threads);
   };
-  const reading = scoutMs + prefillMs;
-  return (
-    sinceStartMs - reading + scoutMs / faster(speedUps.scout) + prefillMs / faster(speedUps.coder)
-  );
+  const coderMs = Math.max(prefillMs / faster(speedUps.coder), AUTO_BUDGET_MS);
+  const rest = sinceStartMs - scoutMs - prefillMs;
+  return rest + scoutMs / faster(speedUps.scout) + Math.min(prefillMs, coderMs);
 }
 
 function addManyCores(measurements: Measurements, add: Add): void {

@@ -21,7 +21,7 @@ const READ_ALL_UNDER_MS = 10_000;
 /** Else the segments with the highest scout focus, this many, */
 const AUTO_SEGMENTS = 12;
 /** stopping after this long, */
-const AUTO_BUDGET_MS = 10_000;
+export const AUTO_BUDGET_MS = 10_000;
 /** but never before the first of them, this many, are in sight: what was read for another question is no substitute. */
 const AUTO_AT_LEAST = 5;
 /** The scout reads this part of a pack's tokens before the first answer (docs/decisions/first-read.md), */

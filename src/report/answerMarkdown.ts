@@ -15,6 +15,8 @@ export function answerMarkdown(result: AskResult): string {
   const citations = result.citations.map(
     ({ path, startLine, endLine }) => `- ${code(path)}, lines ${startLine} to ${endLine}`,
   );
+  const isRankedInPart = sight.scouted !== null && sight.scouted < sight.ofSegments;
+  const ranked = isRankedInPart ? ` Ranked by the scout: ${sight.scouted}.` : "";
   return [
     `# ${plain(result.question)}`,
     "",
@@ -27,7 +29,7 @@ export function answerMarkdown(result: AskResult): string {
     "|---|---|---:|---:|---:|",
     ...rows,
     "",
-    `In sight: ${sight.segments} of ${sight.ofSegments} segments. Model: ${plain(model.name)} ${plain(model.quantization)}, index ${model.indexSource}.`,
+    `In sight: ${sight.segments} of ${sight.ofSegments} segments.${ranked} Model: ${plain(model.name)} ${plain(model.quantization)}, index ${model.indexSource}.`,
     "*Read* means selected by the model's sparse attention; it does not say that it mattered.",
     "",
   ].join("\n");

@@ -57,8 +57,15 @@ describe("the benchmark's numbers", () => {
     const first = { sinceStartMs: 100_000, scoutMs: 64_000, prefillMs: 27_000 };
     const twice = { threads: 2, oneThread: 100, allThreads: 200 };
     const less = { threads: 2, oneThread: 10, allThreads: 15 };
-    // 9 s that are no reading, 64 s through 2³, 27 s through 1.5³.
-    expect(firstAnswerOn(16, first, { scout: twice, coder: less })).toBeCloseTo(25_000);
+    // 9 s that are no reading, 64 s through 2³; 27 s through 1.5³ are 8, and its budget is 10.
+    expect(firstAnswerOn(16, first, { scout: twice, coder: less })).toBeCloseTo(27_000);
+    // 37 s and 54 s, both through 1.5³.
+    const longer = { ...first, scoutMs: 37_000, prefillMs: 54_000 };
+    expect(firstAnswerOn(16, longer, { scout: less, coder: less })).toBeCloseTo(
+      9_000 + 37_000 / 3.375 + 16_000,
+    );
+    const held = { ...first, scoutMs: 90_000, prefillMs: 1_000 };
+    expect(firstAnswerOn(16, held, { scout: twice, coder: less })).toBeCloseTo(21_250);
     expect(firstAnswerOn(2, first, { scout: twice, coder: less })).toBeCloseTo(100_000);
   });
 
