@@ -3,11 +3,7 @@ import { join } from "node:path";
 import type { AskModels, AskParts } from "./ask/askParts.js";
 import { MOST_TOKENS, overBudget } from "./ask/budget.js";
 import { readAdapterLayout } from "./engine/adapterLayout.js";
-import {
-  type PackWorkspaceOptions,
-  type WorkspacePacker,
-  openPackTokenizers,
-} from "./packWorkspace.js";
+import type { PackWorkspaceOptions, WorkspacePacker } from "./packWorkspace.js";
 import type { PackLayout } from "./pack/packTokenizer.js";
 import type { Layout, ModelInfo, ModelRole } from "./shared/model.js";
 
@@ -27,8 +23,8 @@ export type PackDirectoriesOptions = Pick<
  */
 export function packDirectories(options: PackDirectoriesOptions): AskParts["pack"] {
   const { packer, media, layout = "independent", budgetTokens = MOST_TOKENS, ...rest } = options;
-  return async ({ engine, models, infos, signal, onProgress }) => {
-    const tokenizers = await openPackTokenizers(engine, await modelsToCutFor(models, infos, media));
+  return async ({ models, infos, signal, onProgress }) => {
+    const tokenizers = await packer.openTokenizers(await modelsToCutFor(models, infos, media));
     const packed = await packer.pack({
       ...rest,
       tokenizers,

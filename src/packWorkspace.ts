@@ -11,7 +11,7 @@ import { cutIdentity } from "./pack/packId.js";
 import { type PackLayout, type PackTokenizer, packTokenizer } from "./pack/packTokenizer.js";
 import type { Engine } from "./shared/engine.js";
 import type { FindSymbols } from "./shared/fileSymbols.js";
-import type { Layout } from "./shared/model.js";
+import type { Layout, TokenizerInfo } from "./shared/model.js";
 import type { SkipRule } from "./shared/pack.js";
 
 export interface PackWorkspaceOptions {
@@ -67,6 +67,7 @@ export interface PackerParts {
 export class WorkspacePacker {
   private readonly store: CutStore | undefined;
   private readonly memories = new Map<string, Promise<CutMemory>>();
+  private readonly tokenizers = new Map<string, Promise<TokenizerInfo>>();
   private saving: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly parts: PackerParts) {
@@ -91,6 +92,28 @@ export class WorkspacePacker {
       );
     }
     return { ...built, refusedRules: listing.refusedRules };
+  }
+
+  /**
+   * As `openPackTokenizers`, each path once: parsing both vocabularies of the product takes most of
+   * packing again. The engine's client opens them anew in a process that is started anew.
+   */
+  openTokenizers(
+    models: readonly { readonly path: string; readonly layout?: PackLayout }[],
+  ): Promise<readonly PackTokenizer[]> {
+    return Promise.all(
+      models.map(async ({ path, layout }) => packTokenizer(await this.tokenizer(path), layout)),
+    );
+  }
+
+  /** A failure is not kept, so that the next question tries again. */
+  private tokenizer(path: string): Promise<TokenizerInfo> {
+    const known = this.tokenizers.get(path);
+    if (known !== undefined) return known;
+    const opening = this.parts.engine.request("openTokenizer", { path });
+    this.tokenizers.set(path, opening);
+    opening.catch(() => this.tokenizers.delete(path));
+    return opening;
   }
 
   /** Resolves when what is worth keeping is on disk. */

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type PackWorkspaceOptions, WorkspacePacker } from "../../src/packWorkspace.js";
 import type { Engine } from "../../src/shared/engine.js";
 import type { Pack } from "../../src/shared/pack.js";
+import { FakeEngine } from "../fakes/fakeEngine.js";
 import { bothTokenizers, fakeEngine, findSymbols } from "../fakes/packFiles.js";
 
 let directory = "";
@@ -149,5 +150,28 @@ describe("a workspace", () => {
     const onProgress = (): void => controller.abort(reason);
     const options = { signal: controller.signal, onProgress };
     await expect(packed(packer(false), options)).rejects.toBe(reason);
+  });
+});
+
+describe("opening tokenizers", () => {
+  const models = [{ path: "coder.gguf" }, { path: "scout.gguf" }];
+
+  it("opens each file once, also where two packings want it at the same time", async () => {
+    const engine = new FakeEngine();
+    const made = new WorkspacePacker({ engine, findSymbols });
+    const both = await Promise.all([made.openTokenizers(models), made.openTokenizers(models)]);
+    const again = await made.openTokenizers(models);
+    expect(engine.requests).toEqual(["openTokenizer", "openTokenizer"]);
+    for (const opened of both) expect(opened).toEqual(again);
+    expect(new Set(again.map(({ info }) => info.hash)).size).toBe(2);
+  });
+
+  it("tries again after a failure", async () => {
+    let failure: Error | undefined = new Error("unreadable");
+    const engine = new FakeEngine({ fail: () => failure });
+    const made = new WorkspacePacker({ engine, findSymbols });
+    await expect(made.openTokenizers(models)).rejects.toThrow("unreadable");
+    failure = undefined;
+    await expect(made.openTokenizers(models)).resolves.toHaveLength(2);
   });
 });
