@@ -31,6 +31,7 @@ bool LazyKv::read(size_t piece) {
 }
 
 bool LazyKv::read_all() {
+  for (size_t piece = 0; piece < has_.size(); piece++) announce(piece);
   for (size_t piece = 0; piece < has_.size(); piece++) {
     if (!read(piece)) return false;
   }

@@ -452,11 +452,13 @@ class FolderPageStore final : public PageStore {
 bool PageStore::load(const PageKey& key, std::span<std::byte> index, std::span<std::byte> kv,
                      size_t pieces) {
   const std::unique_ptr<StoredKv> stored = open_page(key, index, kv.size(), pieces);
+  if (!stored) return false;
   const size_t bytes = kv.size() / pieces;
-  for (size_t i = 0; stored && i < pieces; i++) {
+  for (size_t i = 0; i < pieces; i++) stored->announce(i);
+  for (size_t i = 0; i < pieces; i++) {
     if (!stored->read(i, kv.subspan(i * bytes, bytes))) return false;
   }
-  return stored != nullptr;
+  return true;
 }
 
 std::unique_ptr<PageStore> PageStore::open(const std::string& dir, uint64_t limit_bytes,
