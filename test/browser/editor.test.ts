@@ -115,6 +115,24 @@ describe.skipIf(found.harness === undefined)(`the extension in VS Code ${found.s
     await expect.poll(() => cursorLine(page), { timeout: 10_000 }).toBe(Number(lines?.[1]));
   });
 
+  it("names the candidates of a citation, and draws what is selected by rule on request", async () => {
+    const { page } = bench;
+    await command(page, "Blocksight: Show Evidence");
+    const evidence = await frameWith(page, ".virtual-row");
+    const title = await evidence.locator(".token.cited").first().getAttribute("title");
+    expect(title).toMatch(/Chosen from:\n(.+: focus \d\.\d+, log p -?\d+\.\d+\n?)+$/);
+    expect(title).toContain("shop/checkout.py: focus");
+    await page.keyboard.press("Escape");
+    const rule = evidence.locator(".heat-label", { hasText: /System turn|Conversation/ });
+    const files = evidence.getByText("All Files", { exact: true });
+    if ((await files.count()) > 0) await files.click();
+    expect(await rule.count()).toBe(0);
+    await evidence.getByText("Forced blocks", { exact: true }).click();
+    await expect.poll(() => rule.count()).toBe(2);
+    await evidence.getByText("Forced blocks", { exact: true }).click();
+    await expect.poll(() => rule.count()).toBe(0);
+  });
+
   it("goes from question to evidence to file by keyboard alone", async () => {
     const { page } = bench;
     await command(page, "View: Close All Editors");

@@ -19,6 +19,7 @@ import {
   openWorkbench,
   reloadWindow,
   root,
+  screenshots,
   type Workbench,
 } from "./workbench.js";
 import { tinyWorkspace } from "./workspaces.js";
@@ -82,12 +83,12 @@ describe.skipIf(found.harness === undefined)(`the editor's services ${found.skip
     rmSync(saved, { recursive: true });
   });
 
-  afterEach(async (c) => {
-    if (c.task.result?.state === "fail")
-      await bench.page.screenshot({
-        path: `/tmp/fail-${c.task.name.slice(0, 20).replaceAll(" ", "-")}.png`,
-      });
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== "fail") return;
+    const name = task.name.slice(0, 20).replaceAll(" ", "-");
+    await bench.page.screenshot({ path: path.join(screenshots, `failed-${name}.png`) });
   });
+
   async function showEvidence(): Promise<Frame> {
     await view.getByText("Show Evidence", { exact: true }).first().click();
     const frame = await frameWith(bench.page, ".virtual-row");
