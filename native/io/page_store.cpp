@@ -82,15 +82,12 @@ bool read_all(int fd, std::span<std::byte> out, uint64_t offset) {
   return true;
 }
 
-// How many pages are open in this process, and how many may be: the system's limit, once, halved.
+// How many pages are open in this process, and how many may be: half of the system's limit.
 std::atomic<uint64_t> open_pages{0};
 
 uint64_t most_open_pages() {
-  static const uint64_t most = [] {
-    struct rlimit limit {};
-    return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? uint64_t{limit.rlim_cur} / 2 : 0;
-  }();
-  return most;
+  struct rlimit limit {};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? uint64_t{limit.rlim_cur} / 2 : 0;
 }
 
 // Whoever reads a piece says so himself; what the system would read around it is seldom wanted.

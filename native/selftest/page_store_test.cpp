@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -212,6 +213,31 @@ TEST("pieces of a page are read and checked one by one, also when the page was e
   CHECK(stored->read(2, piece) && right(2));
   fs::remove_all(folder.pages());
   CHECK(stored->read(3, piece) && right(3));
+}
+
+TEST("pages take half of the files that a process may have open, and no more") {
+  const Folder folder;
+  const auto store = PageStore::open(folder.path(), kRoomy);
+  for (int n = 0; n < 4; n++) save(*store, n);
+  struct rlimit before {};
+  CHECK_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit few = before;
+  few.rlim_cur = 40;
+  std::vector<std::byte> index(kIndex);
+  std::vector<std::unique_ptr<StoredKv>> opened;
+  CHECK_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  while (store->has_room_to_open() && opened.size() < 40) {
+    opened.push_back(store->open_page(key(static_cast<int>(opened.size() % 4)), index, kKv, 1));
+  }
+  const bool can_load = load(*store, 1);  // which opens a page for a moment
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  CHECK_EQ(opened.size(), size_t{20});
+  CHECK(opened.back() && can_load);
+  opened.pop_back();
+  ::setrlimit(RLIMIT_NOFILE, &few);
+  const bool has_room = store->has_room_to_open();
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(has_room);
 }
 
 TEST("a page that is cut while it is open is broken, and no crash") {
