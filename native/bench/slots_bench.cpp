@@ -15,6 +15,8 @@
 // stands before the engine's. `scans` asks that many questions with each way of reading an int8
 // index, in turn, and prints what each read and took: a line of its own, with the ratios.
 //
+// `parts` is where a step's time goes, on a machine that is free: see Parts.
+//
 // Prints one JSON object a line.
 #include <algorithm>
 #include <chrono>
@@ -23,6 +25,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -148,6 +151,96 @@ void counted_attend(const AttendArgs& args, ThreadPool& pool) {
       static_cast<uint64_t>(entries - unused) * (shape.index_dim ? bytes : bytes / 2);
 }
 
+// What the operations of a step of one row take where nothing else computes, in milliseconds: of
+// every call of a step the lower decile over all steps, added up by operation. A call is short
+// enough to find a shared machine free now and then, a whole step is not.
+class Parts {
+ public:
+  void begin_step() {
+    for (auto& [name, calls] : parts_) calls.next = 0;
+  }
+  template <typename Run>
+  void time(const char* name, const Run& run) {
+    const Clock::time_point start = Clock::now();
+    run();
+    Calls& calls = parts_[name];
+    if (calls.next == calls.ms.size()) calls.ms.emplace_back();
+    calls.ms[calls.next++].push_back(ms_since(start));
+  }
+  void clear() { parts_.clear(); }
+  std::string told() const {
+    std::string out;
+    double all = 0;
+    for (const auto& [name, calls] : parts_) {
+      double sum = 0;
+      for (std::vector<double> ms : calls.ms) {
+        const auto decile = ms.begin() + static_cast<std::ptrdiff_t>(ms.size() / 10);
+        std::nth_element(ms.begin(), decile, ms.end());
+        sum += *decile;
+      }
+      all += sum;
+      out += "\"" + name + "\":" + std::to_string(sum) + ",";
+    }
+    return "{" + out + "\"all\":" + std::to_string(all) + "}";
+  }
+
+ private:
+  struct Calls {
+    std::vector<std::vector<double>> ms;  // [calls of a step][steps]
+    size_t next = 0;
+  };
+  std::map<std::string, Calls> parts_;
+} parts;
+
+const char* product_name(const MatmulArgs& args) {
+  const StoredMatrix& first = args.linears[0]->weight;
+  if (args.linears.size() > 2) return "attentionInputs";
+  if (args.linears.size() == 2) return "gateUp";
+  return first.rows > 8 * first.cols ? "logits" : first.rows < first.cols ? "down" : "output";
+}
+
+void time_parts(OpTable& table) {
+  static OpTable inner;
+  inner = table;
+  table.embed = [](const StoredMatrix& matrix, const uint32_t* ids, int64_t m, float* y) {
+    if (m == 1) parts.begin_step();
+    inner.embed(matrix, ids, m, y);
+  };
+  table.matmul = [](const MatmulArgs& args, ThreadPool& pool) {
+    if (args.m != 1) return inner.matmul(args, pool);
+    parts.time(product_name(args), [&] { inner.matmul(args, pool); });
+  };
+  table.rms_norm = [](const float* x, const float* w, float eps, int64_t m, int64_t d, float* y,
+                      ThreadPool& pool) {
+    if (m > 9) return inner.rms_norm(x, w, eps, m, d, y, pool);
+    parts.time("norm", [&] { inner.rms_norm(x, w, eps, m, d, y, pool); });
+  };
+  table.rope = [](const RopeArgs& args, ThreadPool& pool) {
+    if (args.m != 1) return inner.rope(args, pool);
+    parts.time("rope", [&] { inner.rope(args, pool); });
+  };
+  table.silu_mul = [](float* gate, const float* up, int64_t count, ThreadPool& pool) {
+    if (count > 16384) return inner.silu_mul(gate, up, count, pool);
+    parts.time("silu", [&] { inner.silu_mul(gate, up, count, pool); });
+  };
+  table.add = [](float* x, const float* y, int64_t count, ThreadPool& pool) {
+    if (count > 4096) return inner.add(x, y, count, pool);
+    parts.time("add", [&] { inner.add(x, y, count, pool); });
+  };
+  table.store = [](const StoreArgs& args, ThreadPool& pool) {
+    if (args.m != 1) return inner.store(args, pool);
+    parts.time("store", [&] { inner.store(args, pool); });
+  };
+  table.select = [](const SelectArgs& args, ThreadPool& pool) {
+    if (args.m != 1) return inner.select(args, pool);
+    parts.time("select", [&] { inner.select(args, pool); });
+  };
+  table.attend = [](const AttendArgs& args, ThreadPool& pool) {
+    if (args.m != 1) return inner.attend(args, pool);
+    parts.time("attend", [&] { inner.attend(args, pool); });
+  };
+}
+
 // The table that computes, with its reads counted.
 OpTable counting_table(const std::string& isa) {
   counting.table = cpu_table(isa.empty() ? nullptr : isa.c_str());
@@ -159,6 +252,7 @@ OpTable counting_table(const std::string& isa) {
   OpTable table = *counting.table;
   table.select = counted_select;
   table.attend = counted_attend;
+  time_parts(table);
   return table;
 }
 
@@ -281,14 +375,16 @@ double share(uint64_t part, uint64_t of) {
 }
 
 void ask_over(const Pack& pack, const Model& model, const std::vector<uint32_t>& prompt,
-              uint32_t slots, double bandwidth) {
+              uint32_t slots) {
   const int repeat = number("repeat", 3);
   const auto tokens = static_cast<uint32_t>(number("answer", 24));
   ask(pack, prompt, 2, true);  // warm
-  std::vector<double> first, on, off;
+  std::vector<double> first, on, off, bandwidths;
   uint32_t steps = 0, all_steps = 0;
   counting.reads = {};
+  parts.clear();
   for (int i = 0; i < repeat; i++) {
+    bandwidths.push_back(read_bandwidth(model.engine().threads(), 3));
     const Asked traced = ask(pack, prompt, tokens, true);
     first.push_back(traced.first_token_ms);
     on.push_back(traced.step_ms);
@@ -304,13 +400,17 @@ void ask_over(const Pack& pack, const Model& model, const std::vector<uint32_t>&
   const double weights = static_cast<double>(weight_bytes(model)),
                index = static_cast<double>(scan.bytes) * of_step,
                pages = static_cast<double>(counting.reads.page_bytes) * of_step;
+  // Memory gives twice as much in one minute as in another where machines share it: measured beside
+  // every question.
+  const double bandwidth = median(bandwidths);
   const double step = median(on), bound = (weights + index + pages) / bandwidth * 1e3;
   std::printf("{\"t\":\"ask\",\"slots\":%u,\"firstTokenMs\":%.3f,\"stepMs\":%.4f,\"steps\":%u,"
               "\"all\":%s,\"stepMsWithoutTrace\":%.4f,\"allWithoutTrace\":%s,"
               "\"weightBytes\":%.0f,\"indexBytes\":%.0f,\"pageBytes\":%.0f,\"selectMs\":%.4f,"
-              "\"boundMs\":%.4f,\"ofBandwidth\":%.4f,\"residentBytes\":%llu}\n",
+              "\"parts\":%s,\"bandwidth\":%.0f,\"boundMs\":%.4f,\"ofBandwidth\":%.4f,\"residentBytes\":%llu}\n",
               slots, median(first), step, steps, list(on).c_str(), median(off), list(off).c_str(),
-              weights, index, pages, counting.reads.select_ms * of_step, bound, bound / step,
+              weights, index, pages, counting.reads.select_ms * of_step,
+              parts.told().c_str(), bandwidth, bound, bound / step,
               static_cast<unsigned long long>(status_kb("VmRSS") * 1024));
   std::fflush(stdout);
 }
@@ -413,7 +513,7 @@ void run() {
   for (std::string slots; std::getline(sizes, slots, ',');) {
     const auto count = static_cast<uint32_t>(std::atoi(slots.c_str()));
     const std::unique_ptr<Pack> of_size = copies.pack(ids, count);
-    ask_over(*of_size, *model, prompt, count, bandwidth);
+    ask_over(*of_size, *model, prompt, count);
     if (number("scans", 0)) compare_scans(*of_size, prompt, count);
   }
 }

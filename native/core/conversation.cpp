@@ -50,7 +50,7 @@ void Conversation::place(std::span<const uint32_t> ids, Batch& batch) {
     const uint32_t block = first_block_ + length_ / kBlockTokens;
     if (length_ % kBlockTokens == 0) {
       const PageSize size = pack_.model().page_size();
-      memory_.push_back(std::make_shared<PageMemory>(size.index_bytes, size.kv_bytes));
+      memory_.push_back(std::make_shared<PageMemory>(size));
       pages_[block] = &memory_.back()->page();
     }
     batch.add(id, first_position + length_,

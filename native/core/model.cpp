@@ -283,7 +283,7 @@ PageRef Model::prefix_page() const {
   PageCache& pages = engine_->pages();
   const PageRef held = pages.find(prefix_key_, page_size_);
   if (held && held->make_whole()) return prefix_page_ = held;
-  auto memory = std::make_shared<PageMemory>(page_size_.index_bytes, page_size_.kv_bytes);
+  auto memory = std::make_shared<PageMemory>(page_size_);
   const Page* const page = &memory->page();
   const uint8_t valid = kBlockTokens;
   const Timeline timeline = {.pages = &page, .valid = &valid, .blocks = 1};

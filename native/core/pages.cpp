@@ -16,11 +16,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr size_t kAlignment = 64;
 // A full disk is not asked again for each of thousands of pages.
 constexpr auto kStoreRest = std::chrono::seconds(10);
-
-size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 std::string mebibytes(uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
@@ -28,31 +25,36 @@ std::string mebibytes(uint64_t bytes) { return std::to_string(bytes >> 20) + " M
 
 // The KV part lies in pages of the system's own, which are zero, and of which those that nobody
 // touches take no memory.
-PageMemory::PageMemory(size_t index_bytes, size_t kv_bytes)
-    : index_bytes_(index_bytes), kv_bytes_(kv_bytes) {
-  const auto fail = [&] {
-    throw Error(BS_OUT_OF_MEMORY, "There is no memory left for a page of " +
-                                      std::to_string(index_bytes + kv_bytes) + " bytes.");
-  };
-  void* const kv = ::mmap(nullptr, std::max<size_t>(1, kv_bytes), PROT_READ | PROT_WRITE,
+PageMemory::PageMemory(PageSize size)
+    : size_(size), index_(IndexSlab::Place::take(size.layers, size.index_bytes_per_layer)) {
+  void* const kv = ::mmap(nullptr, std::max<size_t>(1, size.kv_bytes), PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (kv == MAP_FAILED) fail();
-  page_.kv = static_cast<std::byte*>(kv);
-  const size_t size = std::max(kAlignment, aligned(index_bytes));
-  page_.index = static_cast<std::byte*>(std::aligned_alloc(kAlignment, size));
-  if (!page_.index) {
-    unmap();
-    fail();
+  if (kv == MAP_FAILED) {
+    throw Error(BS_OUT_OF_MEMORY, "There is no memory left for a page of " +
+                                      std::to_string(size.bytes()) + " bytes.");
   }
-  std::memset(page_.index, 0, size);
+  page_.index = index_.layer(0);
+  page_.index_stride = index_.stride();
+  page_.kv = static_cast<std::byte*>(kv);
 }
 
-PageMemory::~PageMemory() {
-  std::free(page_.index);
-  unmap();
+PageMemory::~PageMemory() { ::munmap(page_.kv, std::max<size_t>(1, size_.kv_bytes)); }
+
+std::vector<std::byte> PageMemory::index() const {
+  std::vector<std::byte> out(size_.index_bytes());
+  for (size_t layer = 0; layer < size_.layers; layer++) {
+    std::copy_n(index_.layer(layer), size_.index_bytes_per_layer,
+                out.data() + layer * size_.index_bytes_per_layer);
+  }
+  return out;
 }
 
-void PageMemory::unmap() { ::munmap(page_.kv, std::max<size_t>(1, kv_bytes_)); }
+void PageMemory::set_index(std::span<const std::byte> bytes) {
+  for (size_t layer = 0; layer < size_.layers; layer++) {
+    const size_t each = size_.index_bytes_per_layer;
+    std::ranges::copy(bytes.subspan(layer * each, each), index_.layer(layer));
+  }
+}
 
 void PageMemory::leave_kv(std::unique_ptr<StoredKv> stored, size_t pieces) {
   lazy_ = std::make_unique<LazyKv>(std::move(stored), kv(), pieces);
@@ -64,15 +66,16 @@ void PageMemory::fill(const PageMemory& same) const {
 }
 
 std::shared_ptr<PageMemory> PageMemory::copy() const {
-  auto twin = std::make_shared<PageMemory>(index_bytes_, kv_bytes_);
-  std::memcpy(twin->page_.index, page_.index, index_bytes_);
-  std::memcpy(twin->page_.kv, page_.kv, kv_bytes_);
+  auto twin = std::make_shared<PageMemory>(size_);
+  twin->set_index(index());
+  std::memcpy(twin->page_.kv, page_.kv, size_.kv_bytes);
   return twin;
 }
 
 PageSize page_size(const PageShape& shape, const PageFormat& format) {
   const auto layers = static_cast<size_t>(shape.layers);
-  return {.index_bytes = layers * format.index_bytes_per_layer,
+  return {.layers = layers,
+          .index_bytes_per_layer = format.index_bytes_per_layer,
           .kv_bytes = layers * format.kv_bytes_per_layer,
           .kv_pieces = layers * format.kv_pieces_per_layer};
 }
@@ -91,14 +94,17 @@ PageRef PageCache::find_in_memory(const PageKey& key) {
 PageRef PageCache::find(const PageKey& key, PageSize size) {
   if (PageRef page = find_in_memory(key)) return page;
   if (!store_ || !store_->contains(key)) return nullptr;
-  auto page = std::make_shared<PageMemory>(size.index_bytes, size.kv_bytes);
+  auto page = std::make_shared<PageMemory>(size);
+  thread_local std::vector<std::byte> index;
+  index.resize(size.index_bytes());
   if (size.kv_pieces > 1 && store_->has_room_to_open()) {
-    auto stored = store_->open_page(key, page->index(), size.kv_bytes, size.kv_pieces);
+    auto stored = store_->open_page(key, index, size.kv_bytes, size.kv_pieces);
     if (!stored) return nullptr;
     page->leave_kv(std::move(stored), size.kv_pieces);
-  } else if (!store_->load(key, page->index(), page->kv(), size.kv_pieces)) {
+  } else if (!store_->load(key, index, page->kv(), size.kv_pieces)) {
     return nullptr;
   }
+  page->set_index(index);
   return keep(key, std::move(page));
 }
 
@@ -109,7 +115,7 @@ void PageCache::announce(std::span<const PageKey> keys, PageSize size) {
       const std::lock_guard lock(mutex_);
       return by_key_.contains(key);
     }();
-    if (!is_here) store_->announce(key, size.index_bytes, size.kv_pieces);
+    if (!is_here) store_->announce(key, size.index_bytes(), size.kv_pieces);
   }
 }
 

@@ -10,18 +10,29 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "error.h"
+#include "index_slab.h"
 #include "lazy_kv.h"
 #include "op_table.h"
 #include "page_store.h"
 
 namespace blocksight {
 
+// Sizes of all pages of one model.
+struct PageSize {
+  size_t layers = 0, index_bytes_per_layer = 0, kv_bytes = 0;
+  size_t kv_pieces = 1;  // that come from the store one by one; 1: pages come whole
+  size_t index_bytes() const { return layers * index_bytes_per_layer; }
+  size_t bytes() const { return index_bytes() + kv_bytes; }
+};
+PageSize page_size(const PageShape&, const PageFormat&);
+
 // One page's bytes, 64-byte aligned and zero at first. Throws Error (BS_OUT_OF_MEMORY).
 class PageMemory {
  public:
-  explicit PageMemory(size_t index_bytes, size_t kv_bytes);
+  explicit PageMemory(PageSize);
   ~PageMemory();
   // The KV part stays in the store until it is wanted. Before anybody else knows the page.
   void leave_kv(std::unique_ptr<StoredKv>, size_t pieces);
@@ -29,9 +40,11 @@ class PageMemory {
   PageMemory& operator=(const PageMemory&) = delete;
 
   const Page& page() const { return page_; }
-  std::span<std::byte> index() const { return {page_.index, index_bytes_}; }
-  std::span<std::byte> kv() const { return {page_.kv, kv_bytes_}; }
-  size_t bytes() const { return index_bytes_ + kv_bytes_; }
+  // The index part in one piece, as it is stored.
+  std::vector<std::byte> index() const;
+  void set_index(std::span<const std::byte>);
+  std::span<std::byte> kv() const { return {page_.kv, size_.kv_bytes}; }
+  size_t bytes() const { return size_.bytes(); }
   // Reads what the store still has; false where that is broken.
   bool make_whole() const { return !lazy_ || lazy_->read_all(); }
   // Takes what this page lacks from `same`, which is whole and has the same key.
@@ -40,22 +53,13 @@ class PageMemory {
   std::shared_ptr<PageMemory> copy() const;
 
  private:
-  void unmap();
-
-  size_t index_bytes_, kv_bytes_;
+  PageSize size_;
+  IndexSlab::Place index_;
   Page page_;
   std::unique_ptr<LazyKv> lazy_;
 };
 
 using PageRef = std::shared_ptr<const PageMemory>;
-
-// Sizes of all pages of one model.
-struct PageSize {
-  size_t index_bytes = 0, kv_bytes = 0;
-  size_t kv_pieces = 1;  // that come from the store one by one; 1: pages come whole
-  size_t bytes() const { return index_bytes + kv_bytes; }
-};
-PageSize page_size(const PageShape&, const PageFormat&);
 
 // Thread-safe.
 class PageCache {

@@ -153,7 +153,7 @@ class Reading {
         s->made.push_back(nullptr);
         s->pages.push_back(&s->held.back()->page());
       } else {
-        s->made.push_back(std::make_shared<PageMemory>(size.index_bytes, size.kv_bytes));
+        s->made.push_back(std::make_shared<PageMemory>(size));
         s->pages.push_back(&s->made.back()->page());
       }
       s->valid.push_back(static_cast<uint8_t>(segment.valid(b)));

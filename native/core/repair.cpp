@@ -21,7 +21,7 @@ void repair(const Pack& pack, const Page* broken) {
   std::vector<const Page*> pages = {&prefix->page()};
   std::vector<uint8_t> valid = {kBlockTokens};
   for (uint32_t b = 0; b < segment.block_count(); b++) {
-    memory.push_back(std::make_shared<PageMemory>(size.index_bytes, size.kv_bytes));
+    memory.push_back(std::make_shared<PageMemory>(size));
     pages.push_back(&memory.back()->page());
     valid.push_back(static_cast<uint8_t>(segment.valid(b)));
   }

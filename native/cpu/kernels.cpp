@@ -44,6 +44,7 @@ const Kernels BS_KERNELS = {
     .exp2 = exp2_all,
     .score_i8 = score_i8,
     .score_planes = score_planes,
+    .score_both = score_both,
     .join_planes = join_planes,
     .score_bf16 = score_bf16,
     .score_f32 = score_f32,

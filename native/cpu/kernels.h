@@ -152,6 +152,9 @@ struct KeyPlanes {
   const float* scale;   // [128], of a key's bytes
   const uint8_t* rest;  // [128]
   const uint8_t* low;
+  // The high plane of the keys that are scored after these, which begins to come meanwhile with
+  // what lies behind it; these themselves where there are none.
+  const uint8_t* next;
 };
 inline constexpr int64_t kRestUnits = 32;
 
@@ -230,6 +233,9 @@ struct Kernels {
   // and a block of which nothing was scored has none. Returns a bit for every panel scored.
   unsigned (*score_planes)(const KeyPlanes&, int64_t width, const PlaneQueries&, const int* visible,
                            const float* least, float* out);
+  // What score_i8 gives, from both planes: for a few queries, as each three join them anew.
+  void (*score_both)(const KeyPlanes&, int64_t width, const int8_t* q, const int32_t* q_sum,
+                     const float* q_scale, const int* visible, int64_t rows, float* out);
   // The bytes that a high and a low plane are made of, as score_i8 wants them.
   void (*join_planes)(const uint8_t* high, const uint8_t* low, int64_t width, uint8_t* keys);
   void (*score_bf16)(const uint16_t* keys, int64_t width, const float* q, const int* visible,

@@ -17,8 +17,14 @@ constexpr float kNever = -__builtin_inff();
 
 #ifdef __AVX512F__
 BS_INLINE I32 dot_keys(I32 acc, B64 key, B64 x) { return dot_unsigned(acc, key, x); }
+BS_INLINE I32 dot_keys_at(I32 acc, B64 key, const int8_t* x) {
+  return dot_unsigned_at(acc, key, x);
+}
 #else
 BS_INLINE I32 dot_keys(I32 acc, B64 key, B64 x) { return dot_signed(acc, key, x); }
+BS_INLINE I32 dot_keys_at(I32 acc, B64 key, const int8_t* x) {
+  return dot_signed(acc, key, broadcast4(x));
+}
 #endif
 
 BS_INLINE int most_visible(const int* visible, int rows) {
@@ -149,9 +155,12 @@ unsigned score_planes_of(const KeyPlanes& keys, int64_t width, const PlaneQuerie
 #pragma GCC unroll 4
   for (int r = 0; r < R; r++) best[r] = f32(kNever);
   unsigned scored = 0;
+  // Scales and rests lie behind the high plane.
+  for (int64_t at = 0; at < kTokens * 5; at += 64) fetch(keys.next + kTokenTiles * panel + at);
   alignas(64) int32_t kept[kTokenTiles][R][kLanes];  // dots with the high plane
   for (int tile = 0; tile * kLanes < most; tile += P) {
     I32 high[R][P];
+    for (int64_t at = tile * panel; at < (tile + P) * panel; at += 64) fetch(keys.next + at);
     plane_dots<R, P>(q, width, keys.high + tile * panel, high);
 #pragma GCC unroll 2
     for (int p = 0; p < P; p++) {
@@ -206,6 +215,71 @@ unsigned score_planes(const KeyPlanes& keys, int64_t width, const PlaneQueries& 
   if (row + 2 == queries.rows) next.template operator()<2>();
   if (row + 1 == queries.rows) next.template operator()<1>();
   return scored;
+}
+
+// What join_planes and score_i8 give, with the bytes in registers only. Both planes are read from
+// their first byte to the last, as memory gives them fastest, and the next block's meanwhile.
+template <int R>
+void score_both_of(const KeyPlanes& keys, int64_t width, const int8_t* q, const int32_t* q_sum,
+                   const float* q_scale, const int* visible, float* out) {
+  const int64_t panel = width / 2 * kLanes;
+  const int most = most_visible(visible, R);
+  F32 best[R];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; r++) best[r] = f32(kNever);
+  for (int tile = 0; tile * kLanes < most; tile++) {
+    // Two sums each, as one would wait for itself.
+    I32 even[R], odd[R];
+#pragma GCC unroll 4
+    for (int r = 0; r < R; r++) {
+      even[r] = taken_back(q_sum[r]);
+      odd[r] = i32(0);
+    }
+    for (int64_t s = 0; s < width / 8; s++) {
+      const int64_t at = tile * panel + s * 64;
+      fetch(keys.next + 2 * at);
+      fetch(keys.next + 2 * at + 64);
+      const B64 high = load64(keys.high + at), low = load64(keys.low + at);
+      B64 below = halves(half_up(high), low), above = halves(high, half_down(low));
+      if (!kUnsigned) {
+        below = flip_sign_bit(below);
+        above = flip_sign_bit(above);
+      }
+#pragma GCC unroll 4
+      for (int r = 0; r < R; r++) {
+        even[r] = dot_keys_at(even[r], below, q + r * width + s * 8);
+        odd[r] = dot_keys_at(odd[r], above, q + r * width + s * 8 + 4);
+      }
+    }
+    // Scales and rests lie between the planes, ten lines: what is left at the end.
+    fetch(keys.next + 2 * kTokenTiles * panel + tile * 128);
+    fetch(keys.next + 2 * kTokenTiles * panel + tile * 128 + 64);
+    const int first = tile * kLanes;
+    const F32 scale = load(keys.scale + first);
+#pragma GCC unroll 4
+    for (int r = 0; r < R; r++) {
+      const F32 score = to_f32(even[r] + odd[r]) * scale;
+      best[r] = max(first_lanes(visible[r] - first, score, f32(kNever)), best[r]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < R; r++) {
+    const float top = largest(best[r]);
+    out[r] = top == kNever ? kNever : top * q_scale[r];
+  }
+}
+
+void score_both(const KeyPlanes& keys, int64_t width, const int8_t* q, const int32_t* q_sum,
+                const float* q_scale, const int* visible, int64_t rows, float* out) {
+  int64_t row = 0;
+  const auto next = [&]<int R>() {
+    score_both_of<R>(keys, width, q + row * width, q_sum + row, q_scale + row, visible + row,
+                     out + row);
+    row += R;
+  };
+  while (row + 3 <= rows) next.template operator()<3>();
+  if (row + 2 == rows) next.template operator()<2>();
+  if (row + 1 == rows) next.template operator()<1>();
 }
 
 void join_planes(const uint8_t* high, const uint8_t* low, int64_t width, uint8_t* keys) {

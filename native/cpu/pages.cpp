@@ -33,17 +33,17 @@ PageFormat page_format(const PageShape& shape) {
 }
 
 namespace {
-std::byte* index_bytes(const PageShape& shape, const Page& page, int64_t layer) {
-  return page.index + static_cast<size_t>(layer) * page_format(shape).index_bytes_per_layer;
+std::byte* index_bytes(const Page& page, int64_t layer) {
+  return page.index + static_cast<size_t>(layer) * page.index_stride;
 }
 }  // namespace
 
-KeyPart index_part(const PageShape& shape, const Page& page, int64_t layer) {
-  return {index_bytes(shape, page, layer), nullptr};
+KeyPart index_part(const Page& page, int64_t layer) {
+  return {index_bytes(page, layer), nullptr};
 }
 
 PlanesPart planes_part(const PageShape& shape, const Page& page, int64_t layer) {
-  std::byte* const at = index_bytes(shape, page, layer);
+  std::byte* const at = index_bytes(page, layer);
   std::byte* const scale = at + plane_bytes(shape.index_dim);
   std::byte* const rest = scale + scales_bytes(shape.kv);
   return {.high = reinterpret_cast<uint8_t*>(at),
@@ -206,7 +206,7 @@ void store(const Kernels& kernels, const StoreArgs& args, ThreadPool& pool) {
                      planes_part(shape, page, args.layer));
       } else {
         store_key(kernels, shape.kv, key, shape.index_dim, place.offset,
-                  index_part(shape, page, args.layer).keys, nullptr);
+                  index_part(page, args.layer).keys, nullptr);
       }
     }
   });
@@ -241,7 +241,7 @@ void seal(const PageShape& shape, const Page& page, uint32_t valid) {
       if (shape.kv == KvType::i8) {
         copy_planes(shape.index_dim, planes_part(shape, page, layer), valid - 1, slot);
       } else {
-        copy_key(shape.kv, shape.index_dim, index_part(shape, page, layer).keys, valid - 1, slot);
+        copy_key(shape.kv, shape.index_dim, index_part(page, layer).keys, valid - 1, slot);
       }
     }
   }

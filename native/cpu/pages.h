@@ -35,13 +35,15 @@ struct KeyPart {
   std::byte* keys;
   float* scale;
 };
-KeyPart index_part(const PageShape&, const Page&, int64_t layer);  // bf16 and fp32
+KeyPart index_part(const Page&, int64_t layer);  // bf16 and fp32
 struct PlanesPart {
   uint8_t* high;
   float* scale;
   uint8_t *rest, *low;
 
-  KeyPlanes keys() const { return {.high = high, .scale = scale, .rest = rest, .low = low}; }
+  KeyPlanes keys(const PlanesPart& next) const {
+    return {.high = high, .scale = scale, .rest = rest, .low = low, .next = next.high};
+  }
 };
 PlanesPart planes_part(const PageShape&, const Page&, int64_t layer);  // int8
 // Bytes of a plane of 128 index keys, and of what a scan of high planes reads.

@@ -26,8 +26,11 @@ namespace {
 constexpr float kNotVisible = -std::numeric_limits<float>::infinity();
 // Rows scored together: a block's keys are read once for all of them.
 constexpr int64_t kRowBatch = 64;
-// Where looking at high planes first pays (docs/decisions/index-scan.md).
-constexpr int64_t kMostPlaneQueries = 8;
+// Blocks that a thread scans at a time, at least.
+constexpr int64_t kLeastBlocks = 8;
+// A few queries join planes in registers, and may look at high planes first; more share joined
+// bytes. From this many blocks on high planes pay (docs/decisions/index-scan.md).
+constexpr int64_t kFewQueries = 8;
 constexpr int64_t kLeastPlaneBlocks = 4096;
 
 // Index queries of a batch of rows, [rows][G][width], as the keys' element type wants them.
@@ -217,8 +220,8 @@ class RowsScan {
       bound_queries(*queries_);
       scan_planes();
     } else {
-      each_block([&](uint32_t, const Page& page, const int* visible, int most, float* out) {
-        return score_whole(page, visible, most, out);
+      each_block([&](uint32_t block, const Page* next, const int* visible, int most, float* out) {
+        return score_whole(block, next, visible, most, out);
       });
     }
     pool_.parallel_for(count_, 4, [&](int64_t begin, int64_t end) {
@@ -238,7 +241,7 @@ class RowsScan {
   bool has_planes() const { return shape_.kv == KvType::i8 && shape_.index_dim; }
   bool by_planes() const {
     if (args_.scan != Scan::by_size) return args_.scan == Scan::planes;
-    return count_ <= kMostPlaneQueries && blocks_ >= kLeastPlaneBlocks;
+    return count_ <= kFewQueries && blocks_ >= kLeastPlaneBlocks;
   }
   int64_t row_of(int64_t query) const { return first_ + query / shape_.groups; }
   int64_t group_of(int64_t query) const { return query % shape_.groups; }
@@ -260,18 +263,20 @@ class RowsScan {
   // block, and returns what it read.
   template <typename One>
   void each_block(const One& one) {
-    pool_.parallel_for(blocks_, 8, [&](int64_t begin, int64_t end) {
+    const int64_t grain = std::max<int64_t>(kLeastBlocks, blocks_ / (8 * pool_.threads()));
+    pool_.parallel_for(blocks_, grain, [&](int64_t begin, int64_t end) {
       std::vector<int> visible(static_cast<size_t>(count_));
       ScanCount read;
       for (int64_t b = begin; b < end; b++) {
         float* const out = &score(b, 0);
+        const Page* const next = b + 1 < end ? timeline_.pages[b + 1] : nullptr;
         const int most = look(b, visible);
         if (!most) {
           std::fill(out, out + count_, kNotVisible);
           continue;
         }
         const ScanCount of_block =
-            one(static_cast<uint32_t>(b), *timeline_.pages[b], visible.data(), most, out);
+            one(static_cast<uint32_t>(b), next, visible.data(), most, out);
         read.bytes += of_block.bytes;
         read.panels += of_block.panels;
         read.whole += of_block.whole;
@@ -284,27 +289,35 @@ class RowsScan {
   }
 
   // Scores of one block from all that it holds.
-  ScanCount score_whole(const Page& page, const int* visible, int most, float* out) const {
+  ScanCount score_whole(uint32_t block, const Page* next, const int* visible, int most,
+                        float* out) const {
     const Queries& q = *queries_;
+    const Page& page = *timeline_.pages[block];
     const auto panels = static_cast<uint64_t>((most + kPanel - 1) / kPanel);
     if (has_planes()) {
-      thread_local Buffer joined;
-      joined.reserve(2 * plane_bytes(shape_.index_dim));
-      const PlanesPart part = planes_part(shape_, page, args_.layer);
-      kernels_.join_planes(part.high, part.low, q.width, joined.as<uint8_t>());
-      score_block(kernels_, shape_, {joined.as<std::byte>(), part.scale}, q, 0, visible, count_,
-                  out);
+      if (count_ <= kFewQueries) {
+        kernels_.score_both(planes(block, next), q.width, q.bytes.as<int8_t>(), q.sum.data(),
+                            q.scale.data(), visible, count_, out);
+      } else {
+        thread_local Buffer joined;
+        const PlanesPart part = planes_part(shape_, page, args_.layer);
+        joined.reserve(2 * plane_bytes(shape_.index_dim));
+        kernels_.join_planes(part.high, part.low, q.width, joined.as<uint8_t>());
+        score_block(kernels_, shape_, {joined.as<std::byte>(), part.scale}, q, 0, visible, count_,
+                    out);
+      }
       return {.bytes = 2 * plane_bytes(shape_.index_dim) + scales_bytes(shape_.kv),
               .panels = panels,
               .whole = panels};
     }
     if (shape_.index_dim) {
-      score_block(kernels_, shape_, index_part(shape_, page, args_.layer), q, 0, visible, count_,
+      score_block(kernels_, shape_, index_part(page, args_.layer), q, 0, visible, count_,
                   out);
       return {.bytes = tokens_bytes(shape_.kv, shape_.index_dim),
               .panels = panels,
               .whole = panels};
     }
+    if (next) fetch_keys(*next);
     // `keys`: a group's queries against its own keys, one row at a time.
     for (int64_t i = 0; i < count_; i++) {
       const KvPart part = kv_part(shape_, page, args_.layer, group_of(i));
@@ -333,18 +346,16 @@ class RowsScan {
     }
     const uint32_t* const forced = args_.forced + first_ * args_.forced_count;
     const uint32_t* const forced_end = forced + count_ / shape_.groups * args_.forced_count;
-    each_block([&](uint32_t block, const Page& page, const int* visible, int most, float* out) {
+    each_block([&](uint32_t block, const Page* next, const int* visible, int most, float* out) {
       ScanCount read;
       if (std::find(forced, forced_end, block) != forced_end) {
-        read = score_whole(page, visible, most, out);
+        read = score_whole(block, next, visible, most, out);
       } else {
-        if (block + 1 < blocks_) fetch_planes(block + 1);
         thread_local std::vector<float> values;
         values.clear();
         for (const auto& each : least) values.push_back(each->value());
         const unsigned scored =
-            kernels_.score_planes(planes_part(shape_, page, args_.layer).keys(), q.width, queries,
-                                  visible, values.data(), out);
+            kernels_.score_planes(planes(block, next), q.width, queries, visible, values.data(), out);
         read.panels = static_cast<uint64_t>((most + kPanel - 1) / kPanel);
         read.whole = static_cast<uint64_t>(std::popcount(scored));
         read.bytes = high_bytes(shape_.index_dim) +
@@ -355,14 +366,24 @@ class RowsScan {
     });
   }
 
-  // Has the next block's planes begin to come. The processor reads on by itself from there.
-  void fetch_planes(uint32_t block) const {
+  // Both planes of a block, and of the one after it in a thread's piece.
+  KeyPlanes planes(uint32_t block, const Page* next) const {
     const PlanesPart part = planes_part(shape_, *timeline_.pages[block], args_.layer);
-    const auto bytes = static_cast<int64_t>(plane_bytes(shape_.index_dim));
-    for (int64_t at = 0; at < std::min<int64_t>(bytes, 1024); at += 64) {
-      __builtin_prefetch(part.high + at);
+    return part.keys(next ? planes_part(shape_, *next, args_.layer) : part);
+  }
+
+  // `keys`: has all that is scored of a block begin to come to the second-level cache. The processor
+  // reads on by itself for a few lines only, and stops at the end of a page of 4 KiB.
+  void fetch_keys(const Page& page) const {
+    for (int64_t g = 0; g < shape_.groups; g++) {
+      const KvPart part = kv_part(shape_, page, args_.layer, g);
+      fetch(part.keys, tokens_bytes(shape_.kv, shape_.head_dim));
+      fetch(part.key_scale, scales_bytes(shape_.kv));
     }
-    __builtin_prefetch(part.scale);
+  }
+  static void fetch(const void* from, size_t bytes) {
+    const auto* const at = static_cast<const std::byte*>(from);
+    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 0, 2);
   }
 
   const Kernels& kernels_;

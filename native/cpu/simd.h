@@ -148,7 +148,6 @@ BS_INLINE I32 dot_unsigned_at(I32 acc, B64 u, const int8_t* s) {
   __asm__("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(acc.v) : "v"(u.v), "m"(*four));
   return acc;
 }
-BS_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 // Low bytes of sixteen lanes.
 BS_INLINE void store_bytes(uint8_t* p, I32 a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
@@ -340,7 +339,6 @@ BS_INLINE __m256i dot_unsigned_half(__m256i acc, __m256i u, __m256i s) {
 BS_INLINE I32 dot_unsigned(I32 acc, B64 u, B64 s) {
   return {dot_unsigned_half(acc.a, u.a, s.a), dot_unsigned_half(acc.b, u.b, s.b)};
 }
-BS_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 BS_INLINE void store_bytes(uint8_t* p, I32 x) {
   const __m256i mask = _mm256_set1_epi32(0xFF);
   const __m256i words = _mm256_permute4x64_epi64(
@@ -362,6 +360,11 @@ BS_INLINE __m256 low_half(F32 x) { return x.a; }
 BS_INLINE __m256 high_half(F32 x) { return x.b; }
 
 #endif
+
+BS_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
+// To the second-level cache: for whole blocks ahead, as more such requests may be under way at once
+// than fit the first level's (docs/decisions/index-scan.md).
+BS_INLINE void fetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1); }
 
 // Halves first, then quarters and so on: one order everywhere.
 BS_INLINE float sum(F32 x) {

@@ -113,7 +113,8 @@ struct PageFormat {
 class LazyKv;
 
 struct Page {
-  std::byte* index = nullptr;  // [layers][index_bytes_per_layer], 64-byte aligned
+  std::byte* index = nullptr;  // of layer 0: index_bytes_per_layer, 64-byte aligned
+  size_t index_stride = 0;     // bytes from one layer's to the next's
   std::byte* kv = nullptr;     // [layers][kv_bytes_per_layer], 64-byte aligned
   LazyKv* lazy = nullptr;      // pieces of `kv` may still lie on disk; null: all is here
 };

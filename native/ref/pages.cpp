@@ -11,9 +11,8 @@ PageFormat page_format(const PageShape& shape) {
               2 * kBlockTokens * static_cast<size_t>(shape.groups * shape.head_dim) * kFloat};
 }
 
-float* index_rows(const PageShape& shape, const Page& page, int64_t layer) {
-  const size_t at = static_cast<size_t>(layer) * page_format(shape).index_bytes_per_layer;
-  return reinterpret_cast<float*>(page.index + at);
+float* index_rows(const Page& page, int64_t layer) {
+  return reinterpret_cast<float*>(page.index + static_cast<size_t>(layer) * page.index_stride);
 }
 
 float* key_rows(const PageShape& shape, const Page& page, int64_t layer, int64_t group) {
@@ -38,7 +37,7 @@ void store(const StoreArgs& args, ThreadPool&) {
     }
     if (shape.index_dim) {
       std::copy_n(args.index_k + row * shape.index_dim, shape.index_dim,
-                  index_rows(shape, page, args.layer) + place.offset * shape.index_dim);
+                  index_rows(page, args.layer) + place.offset * shape.index_dim);
     }
   }
 }
@@ -52,7 +51,7 @@ void seal(const PageShape& shape, const Page& page, uint32_t valid) {
       std::fill(rows + valid * shape.head_dim, rows + kBlockTokens * shape.head_dim, 0.0f);
     }
     if (!shape.index_dim || !valid) continue;
-    float* const rows = index_rows(shape, page, layer);
+    float* const rows = index_rows(page, layer);
     for (uint32_t slot = valid; slot < kBlockTokens; slot++) {
       std::copy_n(rows + (valid - 1) * shape.index_dim, shape.index_dim,
                   rows + slot * shape.index_dim);

@@ -28,7 +28,7 @@ void add(float* x, const float* y, int64_t count, ThreadPool&);
 PageFormat page_format(const PageShape&);
 void store(const StoreArgs&, ThreadPool&);
 void seal(const PageShape&, const Page&, uint32_t valid);
-float* index_rows(const PageShape&, const Page&, int64_t layer);
+float* index_rows(const Page&, int64_t layer);
 float* key_rows(const PageShape&, const Page&, int64_t layer, int64_t group);
 float* value_rows(const PageShape&, const Page&, int64_t layer, int64_t group);
 

@@ -22,7 +22,7 @@ float block_score(const SelectArgs& args, const RowPlace& place, uint32_t block,
   const PageShape& shape = *args.shape;
   const Page& page = *place.timeline->pages[block];
   const int64_t width = shape.index_dim ? shape.index_dim : shape.head_dim;
-  const float* const keys = shape.index_dim ? index_rows(shape, page, args.layer)
+  const float* const keys = shape.index_dim ? index_rows(page, args.layer)
                                             : key_rows(shape, page, args.layer, group);
   float best = kNotVisible;
   for (uint32_t slot = 0; slot < visible_slots(place, block); slot++) {

@@ -40,7 +40,7 @@ TEST_WITH("golden-dir", "tiny: llama, qwen2 and qwen3 compute what PyTorch does"
     std::vector<std::unique_ptr<PageMemory>> memory;
     std::vector<const Page*> pages;
     for (int b = 0; b < 3; b++) {
-      memory.push_back(std::make_unique<PageMemory>(size.index_bytes, size.kv_bytes));
+      memory.push_back(std::make_unique<PageMemory>(size));
       pages.push_back(&memory.back()->page());
     }
     const std::vector<uint8_t> valid(3, kBlockTokens);

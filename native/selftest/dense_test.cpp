@@ -20,7 +20,7 @@ class Sequence {
   explicit Sequence(const Model& model) : model_(model), graph_(model) {
     const PageSize size = model.page_size();
     for (uint32_t b = 0; b < kSelected; b++) {
-      memory_.push_back(std::make_unique<PageMemory>(size.index_bytes, size.kv_bytes));
+      memory_.push_back(std::make_unique<PageMemory>(size));
       pages_.push_back(&memory_.back()->page());
     }
     valid_.assign(kSelected, kBlockTokens);

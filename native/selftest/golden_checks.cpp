@@ -85,7 +85,7 @@ void check_probes(const Golden& golden, const Pack& pack) {
       largest = std::max(largest, relative_difference(k, probe.k[static_cast<size_t>(g)]));
       largest = std::max(largest, relative_difference(v, probe.v[static_cast<size_t>(g)]));
     }
-    const float* const index = ref::index_rows(shape, page, probe.layer) + offset * shape.index_dim;
+    const float* const index = ref::index_rows(page, probe.layer) + offset * shape.index_dim;
     largest = std::max(largest, relative_difference(index, probe.index_key));
   }
   std::printf("    %zu probes, largest relative difference %.1e\n", golden.probes.size(), largest);

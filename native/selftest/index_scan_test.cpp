@@ -170,7 +170,15 @@ TEST("index planes: the same selection for any width, short and empty blocks, an
         const Asked asked =
             rows_of(pack, {offsets.end() - static_cast<std::ptrdiff_t>(count), offsets.end()},
                     check::random_floats(41, static_cast<int64_t>(count) * 2 * width));
-        CHECK(select(pack, asked, Scan::planes) == select(pack, asked, Scan::whole));
+        const Chosen whole = select(pack, asked, Scan::whole);
+        CHECK(select(pack, asked, Scan::planes) == whole);
+        // Few queries join planes in registers, many share joined bytes.
+        const Asked alone = rows_of(
+            pack, {offsets[offsets.size() - count]},
+            {asked.index_q.begin(), asked.index_q.begin() + 2 * static_cast<std::ptrdiff_t>(width)});
+        const Chosen one = select(pack, alone, Scan::whole);
+        CHECK(std::ranges::equal(one.blocks, std::span(whole.blocks).first(one.blocks.size())));
+        CHECK(std::ranges::equal(one.score, std::span(whole.score).first(one.score.size())));
       }
     }
   }

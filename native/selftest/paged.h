@@ -47,7 +47,9 @@ struct PagedRows {
       memory[b].assign(index + layers * format.kv_bytes_per_layer + 64, unwritten);
       const auto at = reinterpret_cast<uintptr_t>(memory[b].data());
       std::byte* const aligned = memory[b].data() + ((at + 63) / 64 * 64 - at);
-      pages[b] = {.index = aligned, .kv = aligned + index};
+      pages[b] = {.index = aligned,
+                  .index_stride = format.index_bytes_per_layer,
+                  .kv = aligned + index};
       pointers.push_back(&pages[b]);
     }
     timeline = {.pages = pointers.data(), .valid = valid.data(), .blocks = blocks};

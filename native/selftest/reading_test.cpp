@@ -201,7 +201,8 @@ TEST("pages: a full disk costs no page, and is told once") {
   PageCache cache(PageStore::open(folder.path("pages"), 1 << 20, hooks), 0);
   for (uint8_t i = 0; i < 3; i++) {
     const PageKey key = {i};
-    CHECK(cache.insert(key, std::make_shared<PageMemory>(64, 64)));
+    CHECK(cache.insert(key, std::make_shared<PageMemory>(
+                           PageSize{.layers = 1, .index_bytes_per_layer = 64, .kv_bytes = 64})));
     CHECK(cache.contains(key));
   }
   CHECK_EQ(attempts, 1);
