@@ -88,8 +88,13 @@ describe.skipIf(found.harness === undefined)(`the extension in VS Code ${found.s
     );
     await view.waitForSelector(".sight", { timeout: 60_000 });
     await view.locator(".link.citation").first().click();
-    await bench.page.waitForSelector('.tab[aria-label*="checkout.py"]');
+    const tab = bench.page.locator('.tab[aria-label*="checkout.py"]');
+    await tab.waitFor();
     expect(await cursorLine(bench.page)).toBeGreaterThanOrEqual(1);
+    await command(bench.page, "View: Close All Editors");
+    await tab.waitFor({ state: "detached" });
+    await view.locator(".link.citation").first().press("Enter");
+    await tab.waitFor();
   });
 
   it("marks the lines that were read, and clears everything with one command", async () => {

@@ -5,7 +5,7 @@
 import type { JSX } from "preact";
 import type { AnswerLink, AskTurn } from "../../src/shared/messages.js";
 import { t } from "../l10n.js";
-import { TextLink } from "../ui/controls.js";
+import { InlineLink } from "../ui/controls.js";
 import { safeText } from "../ui/safeText.js";
 import { answerBlocks, type Piece } from "./answerBlocks.js";
 import type { AskClient } from "./askClient.js";
@@ -74,13 +74,13 @@ function PieceView(props: { readonly piece: Piece; readonly channel: AskClient }
       );
     case "link":
       return (
-        <TextLink
+        <InlineLink
           className={piece.link.kind}
           title={linkTitle(piece.link)}
           onPress={() => void channel.request("open", piece.link)}
         >
           {safeText(piece.text)}
-        </TextLink>
+        </InlineLink>
       );
   }
 }

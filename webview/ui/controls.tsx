@@ -55,7 +55,7 @@ export function Button(props: ButtonProps): JSX.Element {
   );
 }
 
-/** A button that reads as a link: citations, file names, "read on". Native: it must wrap in text. */
+/** A button that reads as a link: file names, suggested questions. Native: its text must wrap. */
 export function TextLink(props: {
   readonly children: ComponentChildren;
   readonly onPress: () => void;
@@ -74,6 +74,29 @@ export function TextLink(props: {
     >
       {props.children}
     </button>
+  );
+}
+
+/** A link inside a sentence. No button: that is a box, after which the sentence begins anew. */
+export function InlineLink(props: {
+  readonly children: ComponentChildren;
+  readonly onPress: () => void;
+  readonly title: string;
+  readonly className: string;
+}): JSX.Element {
+  return (
+    <span
+      role="link"
+      tabIndex={0}
+      class={`link ${props.className}`}
+      title={props.title}
+      onClick={props.onPress}
+      onKeyDown={(event) => {
+        if (event.key === "Enter") props.onPress();
+      }}
+    >
+      {props.children}
+    </span>
   );
 }
 
