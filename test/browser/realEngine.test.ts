@@ -184,6 +184,7 @@ describe.skipIf(skip !== "")(`the VSIX with the real coder ${skip}`, () => {
     await page.waitForSelector('.tab.active[aria-label*="blocks.ts"]');
     await expect.poll(() => cursorLine(page), { timeout: 10_000 }).toBe(Number(lines?.[1]));
     await expect.poll(() => markedLines(page), { timeout: 10_000 }).toBeGreaterThan(0);
+    await page.waitForSelector(".codelens-decoration:has-text('read by')");
     await page.screenshot({ path: path.join(screenshots, "real-editor.png") });
   }, 400_000);
 
@@ -249,6 +250,10 @@ describe.skipIf(skip !== "")(`the VSIX with the real coder ${skip}`, () => {
       const evidence = await frameWith(page, ".virtual-row");
       await evidence.waitForSelector(`body.${kind}`);
       await evidence.waitForSelector(".heat-label");
+      if (kind === "vscode-high-contrast") {
+        await evidence.locator(".virtual-row").first().click();
+        await evidence.waitForSelector(".block-text");
+      }
       await page.waitForTimeout(500);
       await page.screenshot({ path: path.join(screenshots, file) });
     }
