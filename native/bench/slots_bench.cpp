@@ -379,12 +379,12 @@ void ask_over(const Pack& pack, const Model& model, const std::vector<uint32_t>&
   const int repeat = number("repeat", 3);
   const auto tokens = static_cast<uint32_t>(number("answer", 24));
   ask(pack, prompt, 2, true);  // warm
-  std::vector<double> first, on, off, bandwidths;
+  std::vector<double> first, on, off;
   uint32_t steps = 0, all_steps = 0;
+  const double bandwidth_before = read_bandwidth(model.engine().threads(), 3);
   counting.reads = {};
   parts.clear();
   for (int i = 0; i < repeat; i++) {
-    bandwidths.push_back(read_bandwidth(model.engine().threads(), 3));
     const Asked traced = ask(pack, prompt, tokens, true);
     first.push_back(traced.first_token_ms);
     on.push_back(traced.step_ms);
@@ -400,9 +400,9 @@ void ask_over(const Pack& pack, const Model& model, const std::vector<uint32_t>&
   const double weights = static_cast<double>(weight_bytes(model)),
                index = static_cast<double>(scan.bytes) * of_step,
                pages = static_cast<double>(counting.reads.page_bytes) * of_step;
-  // Memory gives twice as much in one minute as in another where machines share it: measured beside
-  // every question.
-  const double bandwidth = median(bandwidths);
+  // Memory gives twice as much in one minute as in another where machines share it: measured before
+  // and after every size.
+  const double bandwidth = (bandwidth_before + read_bandwidth(model.engine().threads(), 3)) / 2;
   const double step = median(on), bound = (weights + index + pages) / bandwidth * 1e3;
   std::printf("{\"t\":\"ask\",\"slots\":%u,\"firstTokenMs\":%.3f,\"stepMs\":%.4f,\"steps\":%u,"
               "\"all\":%s,\"stepMsWithoutTrace\":%.4f,\"allWithoutTrace\":%s,"

@@ -87,6 +87,14 @@ AttendState state_of(const AttendArgs& args, const Task& t, Work& w) {
           .block_sum = w.block_sum};
 }
 
+// Of the block that is read next, while one is read.
+void fetch_block(const AttendArgs& args, const Task& t, uint32_t block) {
+  const PageShape& shape = *args.shape;
+  const Page& page = *args.rows[t.first].timeline->pages[block];
+  const KvPart part = kv_part(shape, page, args.layer, t.group);
+  fetch(part.keys, page_format(shape).kv_bytes_per_layer / static_cast<size_t>(shape.groups));
+}
+
 void read_block(const Kernels& kernels, const AttendArgs& args, const Task& t, uint32_t block,
                 const AttendState& state, Work& w) {
   const PageShape& shape = *args.shape;
@@ -148,6 +156,7 @@ void attend_task(const Kernels& kernels, const AttendArgs& args, const Task& t) 
   if (args.blocks) {
     const uint32_t* const blocks = args.blocks + (t.first * args.shape->groups + t.group) * args.k;
     for (uint32_t j = 0; j < args.k && blocks[j] != kNoBlock; j++) {
+      if (j + 1 < args.k && blocks[j + 1] != kNoBlock) fetch_block(args, t, blocks[j + 1]);
       read_block(kernels, args, t, blocks[j], state, w);
     }
   } else {

@@ -26,6 +26,12 @@ inline size_t element_bytes(KvType kv) { return kv == KvType::i8 ? 1 : kv == KvT
 inline size_t tokens_bytes(KvType kv, int64_t width) {
   return static_cast<size_t>(kBlockTokens * padded_width(width)) * element_bytes(kv);
 }
+// Has memory begin to come to the second-level cache (docs/decisions/index-scan.md).
+inline void fetch(const void* from, size_t bytes) {
+  const auto* const at = static_cast<const std::byte*>(from);
+  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 0, 2);
+}
+
 inline size_t scales_bytes(KvType kv) {
   return kv == KvType::i8 ? kBlockTokens * sizeof(float) : 0;
 }

@@ -31,7 +31,7 @@ constexpr int64_t kLeastBlocks = 8;
 // A few queries join planes in registers, and may look at high planes first; more share joined
 // bytes. From this many blocks on high planes pay (docs/decisions/index-scan.md).
 constexpr int64_t kFewQueries = 8;
-constexpr int64_t kLeastPlaneBlocks = 4096;
+constexpr int64_t kLeastPlaneBlocks = 8192;
 
 // Index queries of a batch of rows, [rows][G][width], as the keys' element type wants them.
 struct Queries {
@@ -381,11 +381,6 @@ class RowsScan {
       fetch(part.key_scale, scales_bytes(shape_.kv));
     }
   }
-  static void fetch(const void* from, size_t bytes) {
-    const auto* const at = static_cast<const std::byte*>(from);
-    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 0, 2);
-  }
-
   const Kernels& kernels_;
   const SelectArgs& args_;
   const PageShape& shape_;
