@@ -125,7 +125,7 @@ PackedMatrix::PackedMatrix(const Linear& linear, Numerics numerics, ThreadPool& 
       cols_(linear.weight.cols),
       padded_((linear.weight.cols + 63) / 64 * 64) {
   panel_bytes_ = panel_bytes(form_, padded_);
-  weight_.reserve(static_cast<size_t>(panels()) * panel_bytes_);
+  weight_.reserve_kept(static_cast<size_t>(panels()) * panel_bytes_);
   pool.parallel_for(panels(), 4, [&](int64_t begin, int64_t end) {
     for (int64_t index = begin; index < end; index++) pack_rows(linear.weight, index);
   });
@@ -141,8 +141,8 @@ Panel PackedMatrix::panel(int64_t index) const {
 }
 
 void PackedMatrix::pack_low_rank_bytes(const LowRank& delta) {
-  byte_a_.reserve(static_cast<size_t>(rank_ / kPanel * byte_panel(padded_)));
-  byte_b_.reserve(static_cast<size_t>(panels() * byte_panel(byte_rank())));
+  byte_a_.reserve_kept(static_cast<size_t>(rank_ / kPanel * byte_panel(padded_)));
+  byte_b_.reserve_kept(static_cast<size_t>(panels() * byte_panel(byte_rank())));
   std::memset(byte_a_.as<char>(), 0, byte_a_.bytes());
   std::memset(byte_b_.as<char>(), 0, byte_b_.bytes());
   const float power_a = power_to_one(delta.a), power_b = power_to_one(delta.b);
@@ -200,8 +200,8 @@ void PackedMatrix::pack_rows(const StoredMatrix& matrix, int64_t index) {
 
 void PackedMatrix::pack_low_rank(const LowRank& delta) {
   rank_ = (delta.rank + kPanel - 1) / kPanel * kPanel;
-  low_rank_a_.reserve(static_cast<size_t>(rank_ * cols_) * sizeof(float));
-  low_rank_b_.reserve(static_cast<size_t>(panels() * kPanel * rank_) * sizeof(float));
+  low_rank_a_.reserve_kept(static_cast<size_t>(rank_ * cols_) * sizeof(float));
+  low_rank_b_.reserve_kept(static_cast<size_t>(panels() * kPanel * rank_) * sizeof(float));
   std::memset(low_rank_a_.as<char>(), 0, low_rank_a_.bytes());
   std::memset(low_rank_b_.as<char>(), 0, low_rank_b_.bytes());
   for (int64_t r = 0; r < delta.rank; r++) {
@@ -220,8 +220,8 @@ void PackedMatrix::pack_low_rank(const LowRank& delta) {
 
 // bf16 panels [K/2][16][2], as bf16_product takes them.
 void PackedMatrix::pack_tiles(const LowRank& delta) {
-  tile_a_.reserve(static_cast<size_t>(rank_ * padded_) * sizeof(uint16_t));
-  tile_b_.reserve(static_cast<size_t>(panels() * kPanel * tile_rank()) * sizeof(uint16_t));
+  tile_a_.reserve_kept(static_cast<size_t>(rank_ * padded_) * sizeof(uint16_t));
+  tile_b_.reserve_kept(static_cast<size_t>(panels() * kPanel * tile_rank()) * sizeof(uint16_t));
   std::memset(tile_a_.as<char>(), 0, tile_a_.bytes());
   std::memset(tile_b_.as<char>(), 0, tile_b_.bytes());
   const auto place = [](int64_t depth, int64_t row, int64_t k) {
