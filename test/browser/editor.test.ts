@@ -130,7 +130,12 @@ describe.skipIf(found.harness === undefined)(`the extension in VS Code ${found.s
     await page.keyboard.press("Escape");
     const rule = evidence.locator(".heat-label", { hasText: /System turn|Conversation/ });
     const files = evidence.getByText("All Files", { exact: true });
-    if ((await files.count()) > 0) await files.click();
+    // Escape may take the button away while it is being pressed.
+    const leaveFile = async () => {
+      if (await files.isVisible()) await files.click({ timeout: 1000 }).catch(() => undefined);
+      return files.count();
+    };
+    await expect.poll(leaveFile, { timeout: 10_000 }).toBe(0);
     expect(await rule.count()).toBe(0);
     await evidence.getByText("Forced blocks", { exact: true }).click();
     await expect.poll(() => rule.count()).toBe(2);
