@@ -10,6 +10,7 @@ COMMANDS = {
     "tokenizer": ("tokenizer", "rebuild a base model's tokenizer from its GGUF file"),
     "clone": ("data.clone", "fetch the repositories of a manifest, with their history"),
     "data": ("data.build", "repositories to segments and questions"),
+    "asks": ("data.asks", "more questions in free wording for `teach`"),
     "join": ("data.join", "several folders of segments and questions to one"),
     "parts": ("parts", "a GGUF file to parts that can be sent one by one"),
     "convert": ("convert", "an index for any dense GQA checkpoint, by the paper's recipe"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .data import phrasings
 from .data.codec import Codec
 from .layout import CONVERSATION
 from .reading import Tokens, lay_out
@@ -19,6 +21,7 @@ from .reading import Tokens, lay_out
 IGNORED = -100
 MOST_ROWS = 2304  # conversation rows of a pack
 MOST_QUESTIONS = 28
+REMOVABLE = ("where", "what", "signature", "prose")
 INDEX_ROWS = 512  # rows that the index learns from in one step
 
 
@@ -32,6 +35,7 @@ class Example:
     answer: list[int]
     gold: list[int]
     record: dict
+    cited: list[tuple[int, list[int]]] = field(default_factory=list)  # where in the answer a citation opens, the gold segments of its file
 
 
 class Dataset:
@@ -52,6 +56,7 @@ class Dataset:
         packs, offsets = data["pack"].tolist(), data["pack_off"].tolist()
         self.packs = [packs[a:b] for a, b in pairwise(offsets)]
         self.examples: list[Example] = []
+        self.codec = codec
         for name in files:
             for line in (folder / name).read_text().splitlines():
                 self._add(json.loads(line), codec, longest_answer)
@@ -59,7 +64,21 @@ class Dataset:
     def _add(self, record: dict, codec: Codec, longest_answer: int) -> None:
         prompt, answer = codec.prompt(record["text"]), codec.answer(record["answer"])
         if len(answer) <= longest_answer and len(prompt) < 400:
-            self.examples.append(Example(record["type"], record["pack"], prompt, answer, record["gold"], record))
+            places = [i for i, token in enumerate(answer) if token == self.codec.markers.file]
+            paths = [part["cite"] for part in record["answer"] if not isinstance(part, str)]
+            cited = [(i, [g for g in record["gold"] if self.paths[g] == path]) for i, path in zip(places, paths, strict=True)]
+            self.examples.append(Example(record["type"], record["pack"], prompt, answer, record["gold"], record, cited))
+
+    def removed(self, example: Example) -> Example:
+        """The same question where its gold segments are left out."""
+        return replace(example, type="absent", gold=[], cited=[], answer=[])
+
+    def denied(self, example: Example, segments: list[int]) -> Example:
+        """The answer to a question whose gold is left out: whether the name still stands in what is read decides its wording."""
+        name = example.record["name"]
+        text = self.codec.decode([t for s in segments for t in self.segment(s).tolist()])
+        used = re.search(rf"(?<!\w){re.escape(name.rsplit('.', 1)[-1])}(?!\w)", text)
+        return replace(example, answer=self.codec.answer([(phrasings.USED_ONLY if used else phrasings.ABSENT).format(n=name)]))
 
     def segment(self, number: int) -> np.ndarray:
         return self._tokens[self._offsets[number] : self._offsets[number + 1]]
@@ -85,6 +104,8 @@ class Batch:
     question_of: Tensor  # their question
     index_rows: Tensor
     target: Tensor  # [questions, segments]: 1 where gold
+    cite_rows: Tensor  # rows of answers that open a citation
+    cite_target: Tensor  # [citations, segments]: 1 where a gold segment of the cited file is
 
     @property
     def slots(self) -> int:
@@ -103,7 +124,10 @@ def make_batch(
     tokens = lay_out(prefix, [dataset.segment(s) for s in segments], device)
     place = {s: i for i, s in enumerate(segments)}
     ids, conversation, positions, labels, is_question, target = [], [], [], [], [], []
+    cite_rows, cite_target = [], []
+    marked = lambda gold: [float(i in {place[g] for g in gold if g in place}) for i in range(len(segments))]
     for example in examples:
+        example = example if example.answer else dataset.denied(example, segments)
         whole, asked = example.prompt + example.answer, len(example.prompt)
         if len(ids) + len(whole) > MOST_ROWS:
             break
@@ -111,8 +135,10 @@ def make_batch(
         positions += range(CONVERSATION, CONVERSATION + len(whole))
         labels += [IGNORED] * (asked - 1) + example.answer + [IGNORED]
         is_question += [True] * asked + [False] * len(example.answer)
+        cite_rows += [len(ids) + asked + at for at, _ in example.cited]
+        cite_target += [marked(gold) for _, gold in example.cited]
         ids += whole
-        target.append([float(i in {place[g] for g in example.gold if g in place}) for i in range(len(segments))])
+        target.append(marked(example.gold))
     real = len(ids)
     padding = -real % 64
     move = lambda v, fill: torch.tensor(v + [fill] * padding, dtype=torch.long, device=device)
@@ -126,16 +152,20 @@ def make_batch(
         tokens, len(segments), move(ids, 0), move(positions, CONVERSATION), move(labels, IGNORED), sees,
         torch.tensor(question_rows, device=device), torch.tensor([conversation[r] for r in question_rows], device=device),
         torch.tensor(learnt, device=device), torch.tensor(target, device=device),
+        torch.tensor(cite_rows, dtype=torch.long, device=device), torch.tensor(cite_target, device=device).view(len(cite_rows), len(segments)),
     )  # fmt: skip
 
 
 class Sampler:
     """Draws packs: a tree, questions by the weight of their type, their gold segments, neighbours of those, and others.
 
-    Every question is drawn without replacement until its tree is used up, so that none is seen again before the others.
+    Every question is drawn without replacement until its tree is used up, so that none is seen again before the others. `removed`: of so
+    many of the questions about one definition that definition is left out, and the answer says that it is not there: the nearest
+    that a name which is not there can be to one that is.
     """
 
-    def __init__(self, dataset: Dataset, weights: dict[str, float], rng: random.Random, least_questions: int = 6):
+    def __init__(self, dataset: Dataset, weights: dict[str, float], rng: random.Random, least_questions: int = 6, removed: float = 0.0):
+        self.removed = removed
         self.dataset, self.weights, self.rng = dataset, weights, rng
         self.questions = dataset.of_pack()
         self.usable = [p for p, qs in enumerate(self.questions) if len(qs) >= least_questions and len(dataset.packs[p]) >= 6]
@@ -169,6 +199,11 @@ class Sampler:
                 break
         taken = set(map(id, asked))
         self.waiting[pack] = [e for e in self.waiting[pack] if id(e) not in taken]
+        asked, left_out = self._remove(asked)
+        chosen = {g: None for g in chosen if g not in left_out}
+        every = [s for s in every if s not in left_out]
+        at = {s: i for i, s in enumerate(every)}
+        segments = min(segments, len(every))
         near = [every[j] for g in chosen for j in (at[g] - 1, at[g] + 1) if 0 <= j < len(every)]
         self.rng.shuffle(near)
         for s in near[: segments // 4] + self.rng.sample(every, len(every)):
@@ -179,3 +214,15 @@ class Sampler:
         self.rng.shuffle(order)
         self.rng.shuffle(asked)
         return order, asked
+
+    def _remove(self, asked: list[Example]) -> tuple[list[Example], set[int]]:
+        """-> the questions, some without their gold, and the segments that are left out for them."""
+        of = [{g for e in asked if e is not one for g in e.gold} for one in asked]  # what the others need
+        out: set[int] = set()
+        kept = []
+        for e, others in zip(asked, of):
+            may = e.type in REMOVABLE and len(e.gold) == 1 and e.record["name"] in e.record["text"] and not others & set(e.gold)
+            drawn = may and self.rng.random() < self.removed
+            out |= set(e.gold) if drawn else set()
+            kept.append(self.dataset.removed(e) if drawn else e)
+        return kept, out

@@ -106,7 +106,9 @@ class Evaluation:
                 part = examples[a : a + AT_ONCE]
                 token = self.codec.markers.file
                 pointer = (
-                    Pointer(self.model, pack, material.labels, citation, token, heads, weight, self.args.source) if self.cites else None
+                    Pointer(self.model, pack, material.labels, citation, token, heads, weight, self.args.source, self.args.pointer_row)
+                    if self.cites
+                    else None
                 )
                 stop = {self.codec.markers.end, *self.args.stop}
                 answers = ask(
@@ -232,6 +234,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", choices=("trained", "keys", "dense"), default="trained")
     parser.add_argument("--choose-heads", default="", help="folder of development data to choose question heads on")
     parser.add_argument("--pointer-weight", type=float, default=1.0)
+    parser.add_argument("--pointer-row", type=float, default=0.0, help="share of the citation token's own row in the pointer's focus")
     parser.add_argument("--cites", action="store_true", help="point citations although the adapter's metadata names none")
     parser.add_argument("--per-type", type=int, default=12, help="most questions of a type in a pack")
     parser.add_argument("--most", default="{}", help='JSON: other limits by type, for example {"commit": 20}')

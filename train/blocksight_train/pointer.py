@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .asking import Cache, focus, rows
+from .asking import Cache, Measure, focus, rows
 from .layout import MOST_CANDIDATES
 from .model import Model
 from .reading import Pack
@@ -20,7 +20,9 @@ LEAST_FOCUS = 1e-6
 class Candidate(NamedTuple):
     path: str
     log_prob: float
-    focus: float
+    focus: float  # the mean of the two below, by the pointer's share
+    of_question: float = 0.0
+    of_row: float = 0.0
 
 
 def by_file(values: list[float], paths: list[str]) -> dict[str, float]:
@@ -48,6 +50,7 @@ class Pointer:
     heads: list[tuple[int, int]]
     weight: float
     source: str
+    row: float = 0.0  # share of the citation token's own row in the focus, the rest is the question's
     seen: dict[int, list[list[Candidate]]] = field(default_factory=dict)
 
     @torch.no_grad()
@@ -55,14 +58,16 @@ class Pointer:
         if not opened:
             return []
         device = mass.device
-        values = focus(mass[:, :, opened], self.heads).tolist()
-        asked: list[tuple[int, str, float]] = []  # place in opened, path, focus
-        for i, row in enumerate(values):
-            best = sorted(by_file(row, self.paths).items(), key=lambda item: -item[1])[:MOST_CANDIDATES]
-            asked += [(i, path, f) for path, f in best]
+        asked: list[tuple[int, str, tuple[float, float, float]]] = []  # place in opened, path, focus with its two parts
+        of_row = self._of_row(cache, opened, used, mass)
+        for i, row in enumerate(focus(mass[:, :, opened], self.heads).tolist()):
+            question, own = by_file(row, self.paths), by_file(of_row[i], self.paths)
+            mixed = {p: (1 - self.row) * question[p] + self.row * own[p] for p in question}
+            best = sorted(mixed, key=lambda p: -mixed[p])[:MOST_CANDIDATES]
+            asked += [(i, p, (mixed[p], question[p], own[p])) for p in best]
         ids = [[self.token, *self.path_ids[path]] for _, path, _ in asked]
         move = lambda v: torch.tensor(v, dtype=torch.long, device=device)
-        fork = Cache(cache.conversation, cache.parent, list(cache.keys), list(cache.values))
+        fork = self._fork(cache)
         first_new = int(cache.conversation.max()) + 1
         conversation = move([first_new + n for n, t in enumerate(ids) for _ in t])
         parent = move([opened[i] for (i, _, _), t in zip(asked, ids) for _ in t])
@@ -84,7 +89,19 @@ class Pointer:
             at += len(t)
         result = []
         for i, c in enumerate(opened):
-            candidates = [Candidate(path, lp, f) for (j, path, f), lp in zip(asked, log_probs) if j == i]
+            candidates = [Candidate(path, lp, *f) for (j, path, f), lp in zip(asked, log_probs) if j == i]
             self.seen.setdefault(c, []).append(candidates)
             result.append(self.path_ids[chosen(candidates, self.weight).path])
         return result
+
+    def _fork(self, cache: Cache) -> Cache:
+        return Cache(cache.conversation, cache.parent, list(cache.keys), list(cache.values))
+
+    def _of_row(self, cache: Cache, opened: list[int], used: list[int], mass: Tensor) -> list[list[float]]:
+        """Focus of the citation token's row of every conversation [opened, segments]."""
+        move = lambda v: torch.tensor(v, dtype=torch.long, device=mass.device)
+        measure = Measure(torch.zeros_like(mass))
+        at = move([self.pack.conversation + used[i] for i in range(len(opened))])
+        ids = move([self.token] * len(opened))
+        rows(self.model, self.pack, self._fork(cache), ids, move(opened), at, self.source, measure=measure)
+        return focus(measure.mass[:, :, opened], self.heads).tolist()

@@ -34,6 +34,8 @@ class Losses:
     answer: Tensor
     focus: Tensor
     hit: Tensor  # share of questions whose most read segment is gold
+    cite: Tensor  # as focus, of the rows that open citations
+    cite_hit: Tensor
     index: Tensor  # KL, the mean over layers
     text: Tensor  # next tokens of segments, where they are trained on
 
@@ -119,7 +121,7 @@ def layer_step(
     focus_groups: tuple[int, ...],
 ):
     """One layer over segments x [T, D] and conversation rows [R, D] -> both behind it, the index loss, and per focus group the
-    mass of every question on every segment [groups, questions, segments]."""
+    mass of every question, then of every citation's first row, on every segment [groups, questions + citations, segments]."""
     spec, slots = layer.spec, batch.slots
     h, x, hr, q, keys, values = projected(layer, x, rows, batch, tables)
     grouped = q.view(len(q), spec.groups, spec.heads_per_group, spec.head_dim)
@@ -136,20 +138,23 @@ def layer_step(
             loss = (
                 loss + index_divergence(batch.index_rows, seen, grouped[:, g], keys[:, g], index_q[:, g], index_keys, slots) / spec.groups
             )
-    focus = [question_mass(batch, masks[g], grouped[:, g], keys[:, g]) for g in focus_groups]
+    focus = [focus_mass(batch, masks[g], grouped[:, g], keys[:, g]) for g in focus_groups]
     mask = batch.sees[None, None] if not mode.sparse else torch.stack(masks).repeat_interleave(spec.heads_per_group, 0)[None]
     rows = rows_behind(layer, rows, q, keys, values, mask)
     return x, rows, loss, torch.stack(focus) if focus else rows.new_zeros(0, dtype=torch.float32)
 
 
-def question_mass(batch: Batch, mask: Tensor, q: Tensor, keys: Tensor) -> Tensor:
-    """Mass of one group, the mean over its heads, summed over a question's rows -> [questions, segments]."""
-    picked, slots = batch.question_rows, batch.slots
+def focus_mass(batch: Batch, mask: Tensor, q: Tensor, keys: Tensor) -> Tensor:
+    """Mass of one group, the mean over its heads: summed over a question's rows, and of single rows that open citations
+    -> [questions + citations, segments]."""
+    questions, slots = len(batch.target), batch.slots
+    picked = torch.cat([batch.question_rows, batch.cite_rows])
+    owner = torch.cat([batch.question_of, questions + torch.arange(len(batch.cite_rows), device=picked.device)])
     logits = torch.einsum("rhd,nd->rhn", q[picked], keys).float() / math.sqrt(q.shape[-1])
     weights = logits.masked_fill(~mask[picked][:, None], NEG).softmax(-1).mean(1)[:, :slots]
     by_block = weights.view(len(picked), -1, BLOCK).sum(-1)[:, 1:]
     by_segment = by_block.new_zeros(len(picked), batch.segments).index_add(1, batch.tokens.block_segment[1:], by_block)
-    return by_segment.new_zeros(batch.target.shape).index_add(0, batch.question_of, by_segment)
+    return by_segment.new_zeros(questions + len(batch.cite_rows), batch.segments).index_add(0, owner, by_segment)
 
 
 def focus_loss(mass: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -189,13 +194,16 @@ def forward(model: Model, batch: Batch, mode: Mode, question_heads: list[tuple[i
         masses += [mass] if groups else []
     answered = (batch.labels != IGNORED).nonzero().flatten()
     answer = F.cross_entropy(model.logits(rows[answered]), batch.labels[answered])
-    focus, hit = focus_loss(torch.cat(masses), batch.target) if masses else (answer * 0, answer.detach() * 0)
+    nothing = answer * 0, answer.detach() * 0
+    mass, questions = torch.cat(masses) if masses else None, len(batch.target)
+    focus, hit = nothing if mass is None else focus_loss(mass[:, :questions], batch.target)
+    cite, cite_hit = nothing if mass is None else focus_loss(mass[:, questions:], batch.cite_target)
     text = answer.detach() * 0
     if text_tokens:
         places = text_places(batch)
         places = places[torch.randperm(len(places), device=places.device)[:text_tokens]]
         text = F.cross_entropy(model.logits(x[places]), batch.tokens.ids[places + 1])
-    return Losses(answer, focus, hit, torch.stack(index).mean(), text)
+    return Losses(answer, focus, hit, cite, cite_hit, torch.stack(index).mean(), text)
 
 
 def index_step(model: Model, batch: Batch, mode: Mode) -> Losses:
@@ -207,4 +215,4 @@ def index_step(model: Model, batch: Batch, mode: Mode) -> Losses:
         (loss / len(model.layers)).backward()
         total += float(loss.detach()) / len(model.layers)
     zero = torch.zeros(())
-    return Losses(zero, zero, zero, torch.tensor(total), zero)
+    return Losses(zero, zero, zero, zero, zero, torch.tensor(total), zero)

@@ -126,7 +126,7 @@ class Tuner:
         self.rng = random.Random(args.seed + 1000 * ranks.rank)
         self.shape_rng = random.Random(args.seed)  # the same on all ranks, so that none waits for a longer step of another
         weights = {**WEIGHTS, **json.loads(args.weights)}
-        self.sampler = Sampler(dataset, weights, self.rng)
+        self.sampler = Sampler(dataset, weights, self.rng, removed=args.removed)
         self.miner = Miner(model, dataset, self.sampler, prefix, heads)
         self.sizes = [int(s) for s in args.sizes.split(",")]
         self.index_sizes = [int(s) for s in (args.index_sizes or args.sizes).split(",")]
@@ -222,7 +222,8 @@ class Tuner:
     def _whole_step(self, batch: Batch, mode: Mode) -> Losses:
         with_text = self.rng.random() < self.args.text_share
         losses = forward(self.model, batch, mode, self.heads, TEXT_TOKENS if with_text else 0)
-        total = losses.answer + self.args.focus_weight * losses.focus + losses.text + (0.5 * losses.index if mode.index else 0)
+        read = self.args.focus_weight * losses.focus + self.args.cite_weight * losses.cite
+        total = losses.answer + read + losses.text + (0.5 * losses.index if mode.index else 0)
         total.backward()
         return losses
 
@@ -325,6 +326,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mined", type=float, default=0.5, help="share of mined steps")
     parser.add_argument("--rate", type=float, default=4e-4)
     parser.add_argument("--focus-weight", type=float, default=0.5)
+    parser.add_argument("--cite-weight", type=float, default=0.3, help="of the focus loss of rows that open citations")
+    parser.add_argument("--removed", type=float, default=0.0, help="share of questions about one definition that it is left out for")
     parser.add_argument("--text-share", type=float, default=0.0, help="share of steps that also predict the segments' own text")
     parser.add_argument("--weights", default="{}", help="JSON: weights of question types over the defaults")
     parser.add_argument(

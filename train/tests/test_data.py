@@ -1,10 +1,12 @@
 """Definitions, segments, questions and their answers."""
 
+import json
 import random
 
 import pytest
 
 from blocksight_train.data import phrasings
+from blocksight_train.data.asks import asks
 from blocksight_train.data.definitions import NOT_PLAIN, definitions, first_sentence
 from blocksight_train.data.git import clean
 from blocksight_train.data.questions import CONSTANT, Asker, Tree, near_name, read_file, skeletons, touched, without_name
@@ -164,3 +166,14 @@ def test_names_that_look_like_invented_ones_share_a_skeleton():
     assert skeletons("read_header_line") & skeletons("readFooterLine")
     assert not skeletons("read_header_line") & skeletons("write_footer_line")
     assert skeletons("line") == set()
+
+
+def test_asks_are_about_definitions_in_several_wordings(folder):
+    questions = [json.loads(line) for line in (folder / "questions.jsonl").read_text().splitlines()]
+    made = asks(questions, 3, 1)
+    by_name: dict[str, list[dict]] = {}
+    for a in made:
+        by_name.setdefault(a["name"], []).append(a)
+    assert made and all(len({a["text"] for a in some}) == 3 for some in by_name.values())
+    assert all(a["type"] == "prose" and len(a["gold"]) == 1 and a["answer"][0] == "" and "cite" in a["answer"][1] for a in made)
+    assert made == asks(questions, 3, 1), "seeded"

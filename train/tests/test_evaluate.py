@@ -23,7 +23,7 @@ from blocksight_train.together import cuts, grouped, materials
 from blocksight_train.vectors import MiniLm
 
 ARGS = argparse.Namespace(
-    most="{}", per_type=2, minutes=0, together=0, cut=0, layout="independent", source="trained", steps=6, stop=[], 
+    most="{}", per_type=2, minutes=0, together=0, cut=0, layout="independent", source="trained", pointer_row=0.5, steps=6, stop=[], 
 )  # fmt: skip
 HEADS = [(0, 0), (1, 1)]
 
