@@ -8,7 +8,7 @@ import random
 from pathlib import Path
 
 from . import phrasings
-from .definitions import words_of
+from .questions import words_of
 
 ABOUT_ONE = ("where", "what", "signature", "doc", "default")  # types whose gold segment holds the definition that is named
 LEAST_NAME = 5
