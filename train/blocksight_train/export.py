@@ -18,8 +18,6 @@ def main(args: argparse.Namespace) -> None:
         metadata["questionHeads"] = json.loads(Path(args.question_heads).read_text())
     if args.pointer_weight is not None:
         metadata["pointerWeight"] = args.pointer_weight
-    if args.pointer_row is not None:
-        metadata["pointerRow"] = args.pointer_row
     if args.cites:  # a citation is a header without its part
         metadata["layout"]["citation"] = metadata["layout"]["header"].replace("{part}", "")
     adapter.save(model, args.out, metadata)
@@ -37,7 +35,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", nargs="*", help="lora.pt and index.pt of `tune`")
     parser.add_argument("--question-heads", default="", help="JSON file of [layer, group], as evaluate --choose-heads writes it")
     parser.add_argument("--pointer-weight", type=float)
-    parser.add_argument("--pointer-row", type=float, help="share of the citation token's own row in the pointer's focus")
     parser.add_argument("--cites", action="store_true", help="the model writes citations: name them in the layout")
     parser.add_argument("--device", default="")
     parser.add_argument("--out", required=True)

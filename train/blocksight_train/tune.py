@@ -326,7 +326,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mined", type=float, default=0.5, help="share of mined steps")
     parser.add_argument("--rate", type=float, default=4e-4)
     parser.add_argument("--focus-weight", type=float, default=0.5)
-    parser.add_argument("--cite-weight", type=float, default=0.3, help="of the focus loss of rows that open citations")
+    parser.add_argument("--cite-weight", type=float, default=0.0, help="of the focus loss of rows that open citations")
     parser.add_argument("--removed", type=float, default=0.0, help="share of questions about one definition that it is left out for")
     parser.add_argument("--text-share", type=float, default=0.0, help="share of steps that also predict the segments' own text")
     parser.add_argument("--weights", default="{}", help="JSON: weights of question types over the defaults")
