@@ -177,3 +177,14 @@ def test_asks_are_about_definitions_in_several_wordings(folder):
     assert made and all(len({a["text"] for a in some}) == 3 for some in by_name.values())
     assert all(a["type"] == "prose" and len(a["gold"]) == 1 and a["answer"][0] == "" and "cite" in a["answer"][1] for a in made)
     assert made == asks(questions, 3, 1), "seeded"
+
+
+def test_absent_names_are_asked_for_in_the_wordings_of_those_that_are_there():
+    rng = random.Random(1)
+    drawn = {phrasings.phrase_absent(rng, False, "name") for _ in range(2000)}
+    kept = {w.format(n="name") for w in phrasings.PHRASINGS["absent"][-phrasings.HELD_OUT :]}
+    for kind in phrasings.ABSENT_TOO:
+        assert {w.format(n="name") for w in phrasings.PHRASINGS[kind][: -phrasings.HELD_OUT]} - kept <= drawn
+        assert not {w.format(n="name") for w in phrasings.PHRASINGS[kind][-phrasings.HELD_OUT :]} & drawn
+    asked = {phrasings.phrase_absent(rng, True, "name") for _ in range(200)}
+    assert asked == kept

@@ -8,6 +8,9 @@ HELD_OUT = 4
 
 PHRASINGS: dict[str, list[str]] = {
     "where": [
+        "Where do I find the code of `{n}`?", "Which path holds `{n}`?", "Open `{n}` for me.", "Jump to the definition of {n}.",
+        "In which module is `{n}`?", "I want to edit `{n}`. Which file?", "Which source file has `{n}` in it?",
+        "Tell me the file of `{n}`.", "What is the location of `{n}`?", "Go to `{n}`.",
         "Where is `{n}` defined?", "Which file defines `{n}`?", "Find the definition of `{n}`.", "In which file is `{n}` implemented?",
         "Locate `{n}` in this repository.", "where does `{n}` live", "Where can I find `{n}`?", "Show me where `{n}` is declared.",
         "I'm looking for {n}. Where is it?", "Which file do I open to change `{n}`?", "file that contains {n}", "Take me to `{n}`.",
@@ -20,6 +23,10 @@ PHRASINGS: dict[str, list[str]] = {
         "Where in the repository: {d}", "What do I call for this? {d}", "Name the code behind this description: {d}",
     ],
     "signature": [
+        "How does the head of the definition of {n} read?", "Quote the declaration of `{n}`.", "What do I pass to `{n}`?",
+        "Which types does `{n}` take and return?", "List the arguments of `{n}`.", "Give me the first line of {n}, as it stands.",
+        "What does `{n}` want as input?", "Copy the signature of `{n}`.", "With which parameters is `{n}` defined?",
+        "How many arguments has `{n}`, and which?",
         "What is the signature of `{n}`?", "Show the parameters of `{n}`.", "How is `{n}` declared?", "Which arguments does `{n}` take?",
         "Give me the declaration of `{n}`.", "How do I call `{n}`?", "Quote the first line of `{n}`.", "What are the parameters of {n}?",
         "signature of {n}", "What does the definition of `{n}` look like?", "Which parameters are accepted by `{n}`?",
@@ -31,11 +38,17 @@ PHRASINGS: dict[str, list[str]] = {
         "How is `{n}` declared?", "What is {n} for?", "Where can I find `{n}`?", "Describe `{n}` for a new contributor.", "In what file does {n} stand?",
     ],
     "what": [
+        "What is `{n}`?", "Which job does `{n}` do?", "What purpose does {n} serve?", "Give me the gist of `{n}`.",
+        "What do we need `{n}` for?", "Say briefly what `{n}` does.", "What does calling {n} get me?", "What is the idea behind `{n}`?",
+        "Which task has `{n}`?", "Describe {n}.",
         "What does `{n}` do?", "Explain `{n}`.", "What is `{n}` for?", "Describe `{n}` in one sentence.", "What is the purpose of `{n}`?",
         "What's the job of {n}?", "what is {n}", "Sum up `{n}`.", "Why does `{n}` exist?", "In one sentence: `{n}`?", "Tell me what `{n}` is there for.",
         "What happens in `{n}`?", "What role does {n} play?", "Briefly, what is `{n}`?", "How would you describe `{n}`?",
     ],
     "callers": [
+        "By what is `{n}` called?", "Which place calls `{n}`?", "Where does a call of {n} stand?", "Who invokes `{n}`?",
+        "Find the code that uses `{n}`.", "What would notice if `{n}` changed?", "Give me a user of `{n}`.",
+        "In which function is `{n}` called?",
         "Who calls `{n}`?", "Where is `{n}` called?", "Which function uses `{n}`?", "Find the caller of `{n}`.", "What calls {n}?",
         "From where is `{n}` invoked?", "Which code depends on `{n}`?", "Show me a call of `{n}`.", "usage of {n}", "Who needs `{n}`?",
         "Where in the code is `{n}` used?", "Which function would break if `{n}` were removed?", "What makes use of `{n}`?",
@@ -127,6 +140,20 @@ PROSE_WORDS = [
     "How is {w} handled here?", "Explain {w} in this code base.", "How does this project implement {w}?", "What happens during {w}?",
     "Where does {w} take place and what does it depend on?", "Why is there special code for {w}?",
 ]  # fmt: skip
+
+
+# An absent name is asked for as one that is there: else a model learns to deny by the wording.
+ABSENT_TOO = ("absent", "where", "what", "signature", "callers")
+
+
+def phrase_absent(rng: random.Random, held_out: bool, name: str) -> str:
+    """Held-out wordings stay those of `absent` alone, so that old and new measurements ask the same."""
+    if held_out:
+        return phrase(rng, "absent", True, n=name)
+    kept = {w.format(n=name) for w in PHRASINGS["absent"][-HELD_OUT:]}
+    while (text := phrase(rng, rng.choice(ABSENT_TOO), False, n=name)) in kept:
+        pass
+    return text
 
 
 def phrase(rng: random.Random, kind: str, held_out: bool, **words: str) -> str:

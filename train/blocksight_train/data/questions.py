@@ -336,7 +336,7 @@ class Asker:
                 name, answer = self.rng.choice(foreign or parts), phrasings.ABSENT
             if name in self.tree.by_name or (answer is phrasings.ABSENT and name in self.tree.words):
                 continue
-            text = phrasings.phrase(self.rng, "absent", self.held_out, n=name)
+            text = phrasings.phrase_absent(self.rng, self.held_out, name)
             self.questions.append(Question("absent", text, [answer.format(n=name)], [], self.tree.pack, mine[0].language, name))
 
 
