@@ -217,6 +217,8 @@ class Sampler:
 
     def _remove(self, asked: list[Example]) -> tuple[list[Example], set[int]]:
         """-> the questions, some without their gold, and the segments that are left out for them."""
+        if not self.removed:  # no number is drawn then, so that older seeds give the packs that they gave
+            return asked, set()
         of = [{g for e in asked if e is not one for g in e.gold} for one in asked]  # what the others need
         out: set[int] = set()
         kept = []

@@ -22,7 +22,7 @@ class Candidate(NamedTuple):
     log_prob: float
     focus: float  # the mean of the two below, by the pointer's share
     of_question: float = 0.0
-    of_row: float = 0.0
+    of_row: float = 0.0  # measured only where the pointer has a share of it
 
 
 def by_file(values: list[float], paths: list[str]) -> dict[str, float]:
@@ -59,7 +59,7 @@ class Pointer:
             return []
         device = mass.device
         asked: list[tuple[int, str, tuple[float, float, float]]] = []  # place in opened, path, focus with its two parts
-        of_row = self._of_row(cache, opened, used, mass)
+        of_row = self._of_row(cache, opened, used, mass) if self.row else [[0.0] * len(self.paths)] * len(opened)
         for i, row in enumerate(focus(mass[:, :, opened], self.heads).tolist()):
             question, own = by_file(row, self.paths), by_file(of_row[i], self.paths)
             mixed = {p: (1 - self.row) * question[p] + self.row * own[p] for p in question}

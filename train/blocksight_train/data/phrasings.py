@@ -150,10 +150,8 @@ def phrase_absent(rng: random.Random, held_out: bool, name: str) -> str:
     """Held-out wordings stay those of `absent` alone, so that old and new measurements ask the same."""
     if held_out:
         return phrase(rng, "absent", True, n=name)
-    kept = {w.format(n=name) for w in PHRASINGS["absent"][-HELD_OUT:]}
-    while (text := phrase(rng, rng.choice(ABSENT_TOO), False, n=name)) in kept:
-        pass
-    return text
+    kept = PHRASINGS["absent"][-HELD_OUT:]
+    return rng.choice([w for kind in ABSENT_TOO for w in PHRASINGS[kind][:-HELD_OUT] if w not in kept]).format(n=name)
 
 
 def phrase(rng: random.Random, kind: str, held_out: bool, **words: str) -> str:
