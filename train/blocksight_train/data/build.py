@@ -21,6 +21,7 @@ from . import git
 from .codec import Codec
 from .definitions import NOT_PLAIN, SOURCE
 from .family import family
+from .free import CHANGE_FILES, Free
 from .questions import Asker, Question, SourceFile, Tree, commit_questions, read_file
 from .segments import Store
 
@@ -53,12 +54,18 @@ class Builder:
         asker.twice()
         asker.lines()
         asker.code()
-        asker.sentences(git.tree(repo, commit, PROSE_FILES), self.sizes.sentences)
+        docs = git.tree(repo, commit, PROSE_FILES)
+        asker.sentences(docs, self.sizes.sentences)
         self.asks += asker.prose(self.sizes.prose)
         asker.absent(self.foreign, max(12, len(asker.questions) // 7))
         others = self._others(git.tree(repo, commit, PRODUCT_FILES), rng, len(tree.segments) // 12)
         self.foreign += [p.d.name for p in rng.sample(tree.defs, min(60, len(tree.defs))) if len(p.d.name) > 6]
-        self._keep(f"{name}@HEAD", tree.segments + others, thinned(asker.questions, self.sizes.questions, rng))
+        kept = thinned(asker.questions, self.sizes.questions, rng)
+        # These came later: after all others and by a generator of their own, so that a seed's other questions and segments stay as they were.
+        free_rng = random.Random(f"{self.seed} {name} free")
+        docs |= git.tree(repo, commit, CHANGE_FILES)
+        kept += thinned(Free(tree, free_rng, held_out, texts, docs, name).questions(), self.sizes.questions, free_rng)
+        self._keep(f"{name}@HEAD", tree.segments + others, kept)
 
     def hand(self, repo: str, name: str, commit: str, asked: list[dict]) -> None:
         """Questions written by hand over a repository's tree, nothing taken out of it; the files asked for come first."""

@@ -106,6 +106,34 @@ PHRASINGS: dict[str, list[str]] = {
         "Write out the function `{n}`.", "source of {n}", "Copy `{n}` here.", "How is `{n}` written, exactly?", "Show the implementation of `{n}`.",
         "Let me see `{n}`.", "What does the code of {n} look like?", "Cite the full text of `{n}`.", "List the lines of `{n}`.", "Reproduce `{n}` exactly.",
     ],
+    "test": [
+        "{t}", "Which code does this: {t}", "Where is this behaviour implemented: {t}", "There is a test for \"{t}\". Which code does it test?",
+        "Where in the code: {t}", "Which function makes sure of this: {t}", "A test checks \"{t}\". What is tested?", "Find the code behind this behaviour: {t}",
+        "Which definition is responsible for this: {t}", "Test case \"{t}\": where is the code?", "This should hold: {t}. Where is it done?",
+        "What would I debug if this failed: {t}", "The test says: {t}. Which code is meant?", "Where would I look if this broke: {t}",
+        "Which part of the code has this behaviour: {t}", "Name what is under test here: {t}",
+    ],
+    "change": [
+        "{t}", "{t}.", "The changelog says: {t}. Which code is it?", "Release note: {t}. Where is it in the code?", "Where was this changed: {t}",
+        "Which definition is this entry about: {t}", "Find the code of this change: {t}", "What is meant in the release notes: {t}", "Changelog: {t}",
+        "Which part of the code did this concern: {t}", "Where does this entry of the changelog lead: {t}", "{t}. Where is that in the code?",
+        "The notes of a release mention this: {t}. What is it?", "Where is the code for this entry: {t}", "From the history: {t}. Which code was that?",
+        "Name what this change is about: {t}",
+    ],
+    "heading": [
+        "{t}", "How do I do this: {t}", "What do I call for this: {t}", "The guide explains: {t}. Which code is behind it?", "Where is this implemented: {t}",
+        "I read this in the README: {t}. What do I use?", "Which definition does one use here: {t}", "Find the code for this: {t}", "Where does this come from: {t}",
+        "What from this code base do I need: {t}", "{t}. Which code is that?", "The example shows this: {t}. What does it call?",
+        "Where is the code behind this part of the guide: {t}", "Which part of the API is this about: {t}", "From the manual: {t}. Where is it in the code?",
+        "What does the example for this use: {t}",
+    ],
+    "option": [
+        "Which command-line option does this: {t}", "Which flag do I pass for this: {t}", "What option is there for this: {t}", "Which switch is it: {t}",
+        "Is there a flag for this: {t}", "How do I say this on the command line: {t}", "Name the command-line option: {t}", "Where is this option defined: {t}",
+        "I need a command-line flag: {t}", "Which argument of the command does this: {t}", "flag for: {t}", "With which option does one get this: {t}",
+        "What do I put on the command line for this: {t}", "Find the option that does this: {t}", "Which option of the program is described so: {t}",
+        "Where is the flag with this effect made: {t}",
+    ],
 }  # fmt: skip
 
 ANSWERS: dict[str, list[str]] = {
@@ -120,6 +148,10 @@ ANSWERS: dict[str, list[str]] = {
     "error": ["`{n}` reports it in "],
     "commit": ["`{n}` in ", "The code to change is `{n}` in "],
     "sentence": ["`{n}` in ", "That is `{n}` in "],
+    "test": ["`{n}` in ", "The test is about `{n}` in "],
+    "change": ["`{n}` in ", "That is `{n}` in "],
+    "heading": ["`{n}` in ", "For that there is `{n}` in "],
+    "option": ["`{o}`, defined in ", "The option is `{o}`: "],
     "complete": ["`{s}` in "],
     "quote": ["```\n{s}\n```\nIt stands in "],
 }
