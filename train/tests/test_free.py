@@ -64,7 +64,7 @@ README = """# Web
 
 ## Following redirects
 
-Where a response points somewhere else, its target keeps the fragment of the first address:
+Where a response points somewhere else, the redirect is resolved to a target that keeps the fragment:
 
 ```python
 print(resolve_redirect(response, "top"))
@@ -167,6 +167,7 @@ def test_entries_lose_numbers_hashes_scopes_and_thanks():
         ("LANG-1234: Handle empty input. Thanks to Ada Lovelace.", "Handle empty input"),
         ("Handle empty input -- by :user:`ada`.", "Handle empty input"),
         ("Handle empty input. {issue}`12` {pr}`13`", "Handle empty input"),
+        ("**Breaking change:** handle empty input (Pull #12)", "handle empty input"),
         ("fix(core): handle empty input, closes #12", "handle empty input"),
         ("Handle empty input by @ada in https://x.y/pull/12", "Handle empty input"),
     ):
@@ -180,6 +181,7 @@ def test_names_are_replaced_with_all_that_belongs_to_them():
         "Use :meth:`~Store.read_item` here",
         "Use [`read_item`](#read) here",
         "Use Store::read_item here",
+        "Use `.read_item()` here",
     ):
         assert without_name(text, "read_item") == "Use this here", text
     assert without_name("`read` reads what can be read", "read") == "this reads what can be read", "a word of the sentence stays"
@@ -218,6 +220,11 @@ def test_options_of_the_usual_libraries_have_name_and_help(language, source):
     ((name, said, line),) = options_of("\n\n" + source, language)
     assert (name, said) == ("--deep-scan", "Look into every folder")
     assert line == (7 if "struct" in source else 2)
+
+
+def test_lines_of_a_usage_text_are_options():
+    usage = "const usage = `usage: scan [options]\n  -x, --deep-scan        Look into every folder\n                         and every archive\n    --most=N             Stop early\n`"
+    assert list(options_of(usage, "go")) == [("--deep-scan", "Look into every folder and every archive", 1)]
 
 
 def test_an_option_without_help_or_long_name_is_not_asked():

@@ -191,7 +191,8 @@ class Free:
                 continue
             said = f"{heading}: {paragraph}" if telling(heading) and name not in heading else paragraph
             text = bare(plain(without_name(said, name)))
-            about = telling(said) & telling(f"{name} {p.d.parent}") - telling(self.project)
+            words = telling(name) - telling(self.project)  # the project's own name is said everywhere
+            about = words and (name in said or len(telling(said) & words) >= min(2, len(words)))
             told = about and len(telling(text)) > LEAST_TELLING + 1 and not BROKEN.search(text)
             sentence = len(telling(without_name(paragraph, name))) >= LEAST_TELLING  # "Similarly, for flags" is none
             if 40 <= len(text) <= 300 and name not in text and told and sentence and mostly_prose(text):

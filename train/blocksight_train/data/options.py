@@ -1,4 +1,5 @@
-"""Command-line options as source files make them: argparse, optparse, click, pflag and what is built on it, urfave, clap, commander, yargs."""
+"""Command-line options as source files make them: argparse, optparse, click, pflag and what is built on it, urfave, clap, commander, yargs;
+and as the lines of a usage text."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ MOST_CODE = 3000  # characters of the code that makes one option
 LITERAL = re.compile(r"[rbuRBU]?(\"\"\"[\s\S]*?\"\"\"|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`[^`]*`)(?:\.to_string\(\))?")
 HELP = re.compile(r"\b(?:help|describe|description|desc|Usage)\s*[=:(]\s*(?:_\(|\(|textwrap\.dedent\()?\s*")
 LONG = re.compile(r"(?:-\w[,|/ ]+)?(--[\w-]+)")
+USAGE = re.compile(r"^[ \t]*[\"'`]?[ \t]*(?:-\w,? +)?(--[a-z][\w-]+)(?:[=\[ ]+[A-Z<\[.|][^ \n]*)* {2,}(?=([A-Z][^\n]{12,}))", re.M)
 # The last group of each is the bracket that holds what makes the option.
 MAKERS = {
     "python": re.compile(r"\b(?:add_argument|add_option|addoption|option|Option)(\()"),
@@ -32,6 +34,13 @@ def options_of(source: str, language: str) -> Iterator[tuple[str, str, int]]:
             name, said = _arguments(code, language)
         if name and " " in said:
             yield name, said, source.count("\n", 0, at)
+    for line in USAGE.finditer(source):
+        said, column = line.group(2), line.start(2) - source.rfind("\n", 0, line.start(2)) - 1
+        for below in source[line.end(2) + 1 :].split("\n", 6)[:6]:
+            if not re.match(rf"[ \t]{{{column},}}[^\s-]", below):
+                break
+            said += " " + below.strip()
+        yield line.group(1), said.strip(" \"'`,+"), source.count("\n", 0, line.start(1))
 
 
 def _arguments(code: str, language: str) -> tuple[str, str]:

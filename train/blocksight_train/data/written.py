@@ -59,14 +59,14 @@ def without_words(words: list[str], name: list[str]) -> list[str]:
 
 def without_name(text: str, name: str) -> str:
     """The text with "this" for the name and for what belongs to it: its type, parentheses, backticks, a link."""
-    whole = rf"(?<![\w-])(?:\w+(?:\.|::|#))*{re.escape(name)}(?![\w-])(?:\([^()]*\))?"
+    whole = rf"(?<![\w-])(?:[.#@]|(?:\w+(?:\.|::|#))+)?{re.escape(name)}(?![\w-])(?:\([^()]*\))?"
     text = re.sub(rf":[\w:]+:`[~!.]?{whole}`|\[`?{whole}`?\]\([^)]*\)|`+{whole}`+", "this", text)
     return text if len(words_of(name)) < 2 and name.islower() else re.sub(whole, "this", text)  # else it may be a word of the sentence
 
 
 def plain(text: str) -> str:
     """Without the marks of Markdown and reStructuredText, links, badges and roles that number issues."""
-    text = re.sub(r"!\[[^\]]*\](\([^)]*\)|\[[^\]]*\])|<!--.*?-->|</?[a-z][^>]*>", "", text, flags=re.S)
+    text = re.sub(r"!\[[^\]]*\](\([^)]*\)|\[[^\]]*\])|<!--.*?-->|\{#[^}]*\}|</?[a-z][^>]*>", "", text, flags=re.S)
     text = re.sub(r"\[([^\]]+)\](?:\([^)]*\)|\[[^\]]*\])", r"\1", text)
     text = re.sub(r":(?:issue|pr|pull|user|ghsa|cve|bug|ticket):`[^`]*`", "", text)
     text = re.sub(r":[\w:]+:`[~!.]?([^`<]*?)\s*(?:<[^`]*>)?`|`([^`<]+?)\s*<[^`]*>`_+", lambda m: m.group(1) or m.group(2), text)
@@ -82,12 +82,13 @@ def roles(text: str) -> str:
 TRAILERS = re.compile(
     r"\(?\b(?i:(?:many )?thanks?(?: you)?(?: to| goes to)?|(?:contribut\w+|report\w+|patch|fix|implement\w+|added|submitted|suggested|pr)? ?\bby|courtesy of|kudos)\b:? *"
     r"@?\w[^.;)]*[.;)]*|-+ by\b.*$|\(?\bby @[\w-]+\)?|@[\w-]+(?=\W*$|,)|\b(?=[a-f]*\d)[0-9a-f]{7,40}\b|\b[A-Z]{2,}-\d+:?"
-    r"|(?<=[.,] )\d{3,}$|\\?\s*\((?!this\))@?[\w-]+\)$|\(?\b(?i:(?:close|fixe?|resolve|see|ref|issue|bug|via|in|pull request|github)[sd]?):? *(?:and|,|&)? *(?=\W*$)"
+    r"|(?<=[.,] )\d{3,}$|\\?\s*\((?!this\))@?[\w-]+\)$|\(?\b(?i:(?:close|fixe?|resolve|see|ref|issue|bug|via|in|pull(?: request)?|github)[sd]?):? *(?:and|,|&)? *(?=\W*$)"
 )
 
 
 def without_trailer(entry: str) -> str:
     """A changelog's entry without its numbers, links, scope, hashes and who it is owed to."""
+    entry = re.sub(r"^\W*breaking(?: changes?)?\W+", "", entry, flags=re.I)
     entry = re.sub(r"^\W*(?:\w+\([^)]*\)!?|[\w./ -]{2,24}): (?=\w)", "", entry)
     for _ in range(3):
         entry = re.sub(r"\(\W*\)|\[\W*\]", "", TRAILERS.sub("", NOISE.sub("", entry)))
