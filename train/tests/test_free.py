@@ -236,6 +236,7 @@ def test_help_does_not_name_its_option_or_default():
     assert without_option("Look into every folder [default: no]", "--deep-scan") == "Look into every folder"
     assert without_option("Look into every folder. Defaults to no.", "--deep-scan") == "Look into every folder"
     assert without_option("Turn on with --deep-scan=yes", "--deep-scan") == "", "an example of the option itself"
+    assert without_option("Set the deep_scan of every folder", "--deep-scan") == ""
 
 
 def test_code_and_other_scripts_are_no_prose():

@@ -87,10 +87,11 @@ def literals(code: str) -> str:
 
 
 def without_option(text: str, name: str) -> str:
-    """An option's help, two sentences at most, without its name and its default; "" where its name stands in an example."""
+    """An option's help, two sentences at most, without its name and its default; "" where its name stands there in another way."""
     text = re.sub(r"[\[(][^\[\]()]*\bdefaults?\b[^\[\]()]*[\])]", "", plain(text), flags=re.I)
     text = re.sub(rf"(?<![\w-])(?:{re.escape(name)}|--?no-{re.escape(name.lstrip('-'))})(?![\w-])", "this option", text)
     sentences = [s for s in re.split(r"(?<=[.!?])\s+(?=[A-Z])", text) if not re.search(r"\bdefaults? ?(?:is|to|value|:)", s, re.I)][:2]
     text = " ".join(" ".join(sentences).split()).strip(" .:-")
     example = text.count("this option") > 1 or re.search(r"[%{}$<>]|this option[=: ]*\S*[=$\d/]|e\.g", text, re.I)
-    return "" if example else text
+    spelt = re.escape(name[2:]).replace(r"\-", "[-_]")
+    return "" if example or ("-" in name[2:] and re.search(rf"\b{spelt}\b", text)) else text
