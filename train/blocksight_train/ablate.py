@@ -32,7 +32,7 @@ from .model import Layer, Model, rope_table, rotate
 from .pointer import by_file
 from .reading import Pack, read, to_slots
 from .report import interval, table
-from .training import divergence, index_target, projected, rows_behind, tables_of
+from .training import dense_rows_behind, divergence, index_target, projected, tables_of
 from .tune import WEIGHTS, base_arguments, load_model, rate
 
 LAST = 1e4  # taken off a score so that its block comes behind all others; fp32 keeps their order to a thousandth
@@ -138,12 +138,13 @@ def step(model: Model, batch: Batch, indexes: dict[str, Index]) -> dict[str, Ten
     with torch.no_grad():
         x, r = model.embed(batch.tokens.ids), model.embed(batch.ids)
     for i, layer in enumerate(model.layers):
-        with torch.no_grad():  # also lets the backbone use the variable-length kernel
-            h, x, hr, q, keys, values = projected(layer, x, r, batch, tables)
-            grouped = q.view(len(q), groups, -1, q.shape[-1])
+        with torch.no_grad():
+            p = projected(layer, x, r, batch, tables)
+            keys, _ = p.in_slots(batch)
+            grouped = p.q.view(len(p.q), groups, -1, p.q.shape[-1])
             targets = [index_target(seen, grouped[picked_rows, g], keys[:, g], slots) for g in range(groups)]
-            r = rows_behind(layer, r, q, keys, values, batch.sees[None, None])
-            here = (i, hr[picked_rows], to_slots(h, batch.tokens))
+            x, r = p.x, dense_rows_behind(layer, r, p, batch)
+            here = (i, p.hr[picked_rows], to_slots(p.h, batch.tokens))
         for name, index in indexes.items():
             if index.branches[i] is not None:
                 inputs[name] = here

@@ -38,31 +38,95 @@ def _padded(q: Tensor, k: Tensor, v: Tensor, starts: Tensor, longest: int) -> Te
     return F.scaled_dot_product_attention(qp, kp, vp, is_causal=True).transpose(1, 2)[real]
 
 
+def _masked(q: Tensor, k: Tensor, v: Tensor, own_k: Tensor, own_v: Tensor, starts: Tensor, longest: int) -> Tensor:
+    """Rows that all read one pack, and causally their own conversation, under one mask: the plain version."""
+    order = torch.arange(len(q), device=q.device)
+    of = torch.bucketize(order, starts[1:].long(), right=True)
+    own = (of[:, None] == of[None]) & (order[:, None] >= order[None])
+    sees = torch.cat([own.new_ones(len(q), len(k)), own], 1)
+    heads = lambda t: t.repeat_interleave(q.shape[1] // k.shape[1], 1).transpose(0, 1)[None]
+    keys, values = heads(torch.cat([k, own_k])), heads(torch.cat([v, own_v]))
+    return F.scaled_dot_product_attention(q.transpose(0, 1)[None], keys, values, attn_mask=sees)[0].transpose(0, 1)
+
+
+class _Joined(torch.autograd.Function):
+    """The same without a mask, whose kernel took two fifths of a dense step: the pack and the own conversation in a kernel call each, joined
+    by their log-sums. A kernel's backward pass needs only the softmax's whole log-sum and output, so each part is given the joined ones."""
+
+    @staticmethod
+    def forward(ctx, q, k, v, own_k, own_v, starts, longest):
+        whole = lambda n: torch.tensor([0, n], dtype=torch.int32, device=q.device)
+        ctx.parts = (whole(len(q)), whole(len(k)), len(q), len(k), False), (starts, starts, longest, longest, True)
+        outs, sums, ctx.seeds = [], [], []
+        for (sq, sk, nq, nk, causal), keys, values in zip(ctx.parts, (k, own_k), (v, own_v)):
+            out, log_sum, *seed = torch.ops.aten._flash_attention_forward(q, keys, values, sq, sk, nq, nk, 0.0, causal, False)
+            outs.append(out)
+            sums.append(log_sum)  # [H, R]
+            ctx.seeds.append(seed[:2])
+        total = torch.logaddexp(*sums)
+        out = sum(o.float() * (s - total).exp().T[..., None] for o, s in zip(outs, sums)).to(q.dtype)
+        ctx.save_for_backward(q, k, v, own_k, own_v, out, total.contiguous())
+        return out
+
+    @staticmethod
+    def backward(ctx, grad):
+        q, k, v, own_k, own_v, out, total = ctx.saved_tensors
+        found = []
+        for (sq, sk, nq, nk, causal), seed, keys, values in zip(ctx.parts, ctx.seeds, (k, own_k), (v, own_v)):
+            found.append(
+                torch.ops.aten._flash_attention_backward(grad.contiguous(), q, keys, values, out, total, sq, sk, nq, nk, 0.0, causal, *seed)
+            )
+        (dq, dk, dv), (dq_own, dk_own, dv_own) = found
+        return dq + dq_own, dk, dv, dk_own, dv_own, None, None
+
+
 def flash_works(device: torch.device, heads: int, groups: int, width: int) -> bool:
-    """Whether the variable-length kernel runs here and agrees with the plain version. Asked once."""
+    """Whether the variable-length kernel runs here and agrees with the plain versions, its gradients too. Asked once."""
     global _flash_works
     if _flash_works is None:
         _flash_works = False
         if device.type == "cuda":
-            starts = torch.tensor([0, 37, 300, 428], device=device, dtype=torch.int32)
-            q, k, v = (torch.randn(428, h, width, device=device, dtype=torch.bfloat16) for h in (heads, groups, groups))
             try:
-                fast, plain = _flash(q, k, v, starts, 263), _padded(q, k, v, starts, 263)
-                _flash_works = bool(float((fast - plain).norm() / plain.norm()) < 0.03)
+                _flash_works = _agrees(device, heads, groups, width)
             except (RuntimeError, TypeError) as error:
                 print("variable-length attention is not used:", error)
         print("variable-length attention:", _flash_works, flush=True)
     return _flash_works
 
 
-def segment_attention(q: Tensor, k: Tensor, v: Tensor, starts: Tensor, longest: int) -> Tensor:
-    """Causal attention of sequences that lie one behind the other. q [T, H, E], k and v [T, G, E], starts int32 [n + 1].
+@torch.enable_grad()
+def _agrees(device: torch.device, heads: int, groups: int, width: int) -> bool:
+    """Outputs and gradients of both kinds of attention, kernel against plain version, on random numbers."""
+    draw = lambda n, h: torch.randn(n, h, width, device=device, dtype=torch.bfloat16, requires_grad=True)
+    of_segments = draw(428, heads), draw(428, groups), draw(428, groups)
+    of_rows = draw(192, heads), draw(500, groups), draw(500, groups), draw(192, groups), draw(192, groups)
+    starts = lambda *at: torch.tensor(at, device=device, dtype=torch.int32)
+    pairs = (_flash, _padded, of_segments, starts(0, 37, 300, 428), 263), (_Joined.apply, _masked, of_rows, starts(0, 70, 101, 192), 91)
+    for fast, plain, tensors, at, longest in pairs:
+        outs = [f(*tensors, at, longest) for f in (fast, plain)]
+        weight = torch.randn_like(outs[1])
+        grads = [torch.autograd.grad((out * weight).sum(), tensors) for out in outs]
+        for mine, other in zip((outs[0], *grads[0]), (outs[1], *grads[1])):
+            if not float((mine - other).float().norm() / other.float().norm()) < 0.03:
+                return False
+    return True
 
-    Steps with gradient use the plain version: the kernel gave the same losses and finite gradients there, but the gradients were not
-    compared.
+
+def _use_flash(q: Tensor, k: Tensor) -> bool:
+    return q.is_cuda and flash_works(q.device, q.shape[1], k.shape[1], q.shape[2])
+
+
+def segment_attention(q: Tensor, k: Tensor, v: Tensor, starts: Tensor, longest: int) -> Tensor:
+    """Causal attention of sequences that lie one behind the other. q [T, H, E], k and v [T, G, E], starts int32 [n + 1]."""
+    return (_flash if _use_flash(q, k) else _padded)(q, k, v, starts, longest)
+
+
+def row_attention(q: Tensor, k: Tensor, v: Tensor, own_k: Tensor, own_v: Tensor, starts: Tensor, longest: int) -> Tensor:
+    """Dense attention of conversation rows: each sees all of the pack's tokens, and of its own conversation what is not behind it.
+
+    q [R, H, E], k and v [N, G, E] without empty slots, own_k and own_v [R, G, E]; starts int32 [conversations + 1] into the rows.
     """
-    use = q.is_cuda and not torch.is_grad_enabled() and flash_works(q.device, q.shape[1], k.shape[1], q.shape[2])
-    return (_flash if use else _padded)(q, k, v, starts, longest)
+    return (_Joined.apply if _use_flash(q, k) else _masked)(q, k, v, own_k, own_v, starts, longest)
 
 
 def block_scores(dots: Tensor, valid: Tensor) -> Tensor:

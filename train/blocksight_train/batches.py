@@ -100,6 +100,8 @@ class Batch:
     positions: Tensor  # [R]
     labels: Tensor  # [R], the next token where it belongs to an answer
     sees: Tensor  # bool [R, slots + R]: the whole pack, the own conversation up to the row
+    starts: Tensor  # int32 [conversations + 1] into the rows; the padding is one more conversation
+    longest: int  # rows of the longest conversation
     question_rows: Tensor  # rows of prompts
     question_of: Tensor  # their question
     index_rows: Tensor
@@ -148,8 +150,10 @@ def make_batch(
     sees = torch.cat([tokens.valid[None].expand(len(order), -1), own], 1)
     question_rows = [r for r in range(real) if is_question[r]]
     learnt = sorted(rng.sample(range(real), min(real, index_rows)))
+    starts = [0, *(i for i in range(1, real) if conversation[i] != conversation[i - 1]), *([real] if padding else []), real + padding]
     return Batch(
         tokens, len(segments), move(ids, 0), move(positions, CONVERSATION), move(labels, IGNORED), sees,
+        torch.tensor(starts, dtype=torch.int32, device=device), max(b - a for a, b in pairwise(starts)),
         torch.tensor(question_rows, device=device), torch.tensor([conversation[r] for r in question_rows], device=device),
         torch.tensor(learnt, device=device), torch.tensor(target, device=device),
         torch.tensor(cite_rows, dtype=torch.long, device=device), torch.tensor(cite_target, device=device).view(len(cite_rows), len(segments)),

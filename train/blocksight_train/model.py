@@ -153,8 +153,8 @@ def dtype_of(device: str) -> torch.dtype:
 
 
 def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """RMSNorm in fp32, the weight applied in the stream's own type."""
-    return F.rms_norm(x.float(), (x.shape[-1],), None, eps).to(x.dtype) * weight.to(x.dtype)
+    """RMSNorm, in fp32 until it is rounded to the stream's own type."""
+    return F.rms_norm(x, (x.shape[-1],), weight.to(x.dtype), eps)
 
 
 def rope_table(spec: ModelSpec, length: int, device: str) -> tuple[Tensor, Tensor]:

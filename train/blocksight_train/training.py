@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from .attention import NEG, block_scores, choose, dots_of
+from .attention import NEG, block_scores, choose, dots_of, row_attention
 from .batches import IGNORED, Batch
 from .layout import BLOCK, PREFIX
 from .model import Layer, Model
@@ -96,17 +96,45 @@ def divergence(target: Target, seen: Tensor, index_q: Tensor, index_keys: Tensor
     return (lost * target.share[:, 0]).sum() / target.share.sum().clamp(min=1e-6)  # rows that read the pack count more
 
 
-def projected(layer: Layer, x: Tensor, rows: Tensor, batch: Batch, tables: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """-> the segments' normed input, their stream behind the layer; the rows' normed input and queries; keys and values of pack and rows."""
+@dataclass
+class Projected:
+    """What a layer makes of the segments [T] and conversation rows [R] before rows attend."""
+
+    h: Tensor  # the segments' normed input [T, D]
+    x: Tensor  # the segments' stream behind the layer [T, D]
+    hr: Tensor  # the rows' normed input [R, D]
+    q: Tensor  # the rows' queries [R, H, E]
+    k: Tensor  # of the segments [T, G, E]
+    v: Tensor
+    own_k: Tensor  # of the rows [R, G, E]
+    own_v: Tensor
+
+    def in_slots(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Keys and values of the pack's slots, then of the rows: [slots + R, G, E]."""
+        pairs = (self.k, self.own_k), (self.v, self.own_v)
+        keys, values = (torch.cat([to_slots(t, batch.tokens), own]) for t, own in pairs)
+        return keys, values
+
+
+def projected(layer: Layer, x: Tensor, rows: Tensor, batch: Batch, tables: tuple[Tensor, ...]) -> Projected:
     cos, sin, row_cos, row_sin = tables
     h, k, v, x = segment_layer(layer, x, batch.tokens, cos, sin)
     hr = layer.normed(rows)
-    q, k_own, v_own = layer.qkv(hr, row_cos, row_sin)
-    return h, x, hr, q, torch.cat([to_slots(k, batch.tokens), k_own]), torch.cat([to_slots(v, batch.tokens), v_own])
+    q, own_k, own_v = layer.qkv(hr, row_cos, row_sin)
+    return Projected(h, x, hr, q, k, v, own_k, own_v)
 
 
-def rows_behind(layer: Layer, rows: Tensor, q: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-    heads = lambda t: t.repeat_interleave(layer.spec.heads_per_group, 1).transpose(0, 1)[None]
+def dense_rows_behind(layer: Layer, rows: Tensor, p: Projected, batch: Batch) -> Tensor:
+    """Rows read all of the pack: its tokens one behind the other, without the empty slots."""
+    k, v = (t.index_select(0, batch.tokens.kept) for t in (p.k, p.v))
+    return layer.finish(rows, row_attention(p.q, k, v, p.own_k, p.own_v, batch.starts, batch.longest))
+
+
+def sparse_rows_behind(layer: Layer, rows: Tensor, q: Tensor, keys: Tensor, values: Tensor, masks: list[Tensor]) -> Tensor:
+    """Rows read what the mask of their group lets them: bool [R, slots + R]."""
+    each = layer.spec.heads_per_group
+    heads = lambda t: t.repeat_interleave(each, 1).transpose(0, 1)[None]
+    mask = torch.stack(masks).repeat_interleave(each, 0)[None]
     attended = F.scaled_dot_product_attention(q.transpose(0, 1)[None], heads(keys), heads(values), attn_mask=mask)
     return layer.finish(rows, attended[0].transpose(0, 1))
 
@@ -123,15 +151,19 @@ def layer_step(
     """One layer over segments x [T, D] and conversation rows [R, D] -> both behind it, the index loss, and per focus group the
     mass of every question, then of every citation's first row, on every segment [groups, questions + citations, segments]."""
     spec, slots = layer.spec, batch.slots
-    h, x, hr, q, keys, values = projected(layer, x, rows, batch, tables)
-    grouped = q.view(len(q), spec.groups, spec.heads_per_group, spec.head_dim)
+    p = projected(layer, x, rows, batch, tables)
+    loss = rows.new_zeros((), dtype=torch.float32)
+    nothing = rows.new_zeros(0, dtype=torch.float32)
+    if not (mode.sparse or mode.index or focus_groups):
+        return p.x, dense_rows_behind(layer, rows, p, batch), loss, nothing
+    keys, values = p.in_slots(batch)
+    grouped = p.q.view(len(p.q), spec.groups, spec.heads_per_group, spec.head_dim)
     index_q = index_keys = None
     if mode.sparse or mode.index:  # the index learns from the hidden states and never moves them
-        index_q, index_keys = layer.index_queries(hr.detach()), layer.index_keys(to_slots(h.detach(), batch.tokens))
+        index_q, index_keys = layer.index_queries(p.hr.detach()), layer.index_keys(to_slots(p.h.detach(), batch.tokens))
     masks = [batch.sees] * spec.groups
     if mode.sparse:
         masks = [selected(batch, g, grouped[:, g], keys[:, g], index_q[:, g], index_keys) for g in range(spec.groups)]
-    loss = rows.new_zeros((), dtype=torch.float32)
     if mode.index:
         for g in range(spec.groups):
             seen = masks[g] if mode.index == "selected" else batch.sees
@@ -139,9 +171,8 @@ def layer_step(
                 loss + index_divergence(batch.index_rows, seen, grouped[:, g], keys[:, g], index_q[:, g], index_keys, slots) / spec.groups
             )
     focus = [focus_mass(batch, masks[g], grouped[:, g], keys[:, g]) for g in focus_groups]
-    mask = batch.sees[None, None] if not mode.sparse else torch.stack(masks).repeat_interleave(spec.heads_per_group, 0)[None]
-    rows = rows_behind(layer, rows, q, keys, values, mask)
-    return x, rows, loss, torch.stack(focus) if focus else rows.new_zeros(0, dtype=torch.float32)
+    rows = sparse_rows_behind(layer, rows, p.q, keys, values, masks) if mode.sparse else dense_rows_behind(layer, rows, p, batch)
+    return p.x, rows, loss, torch.stack(focus) if focus else nothing
 
 
 def focus_mass(batch: Batch, mask: Tensor, q: Tensor, keys: Tensor) -> Tensor:
@@ -183,13 +214,29 @@ def text_places(batch: Batch) -> Tensor:
     return places[:-1][places[1:] == places[:-1] + 1]
 
 
-def forward(model: Model, batch: Batch, mode: Mode, question_heads: list[tuple[int, int]], text_tokens: int = 0) -> Losses:
-    """All losses of a batch, each layer checkpointed. `text_tokens`: how many of the segments' own tokens are predicted."""
+def layers_kept(model: Model, batch: Batch, mode: Mode, memory: int) -> int:
+    """Of how many layers `memory` bytes hold what the backward pass needs; the others run twice.
+
+    A dense layer of the coder keeps 60 to 90 KB a token (62 GiB for 28 layers of 34K tokens, one H100, SwiGLU fused): 3 rows of the
+    feed-forward width and 12 of the stream's, in the stream's type. Sparse layers hold masks as well and always run twice.
+    """
+    if mode != Mode():
+        return 0
+    spec, size = model.spec, model.embedding.element_size()
+    layer = (len(batch.tokens.ids) + len(batch.ids)) * (3 * spec.feed_forward + 12 * spec.width) * size
+    return min(spec.layers, memory // layer)
+
+
+def forward(model: Model, batch: Batch, mode: Mode, question_heads: list[tuple[int, int]], text_tokens: int = 0, memory: int = 0) -> Losses:
+    """All losses of a batch. `text_tokens`: how many of the segments' own tokens are predicted. `memory`: bytes for layers that are not
+    checkpointed."""
     tables, index, masses = tables_of(model, batch), [], []
+    again = model.spec.layers - layers_kept(model, batch, mode, memory)
     x, rows = model.embed(batch.tokens.ids).requires_grad_(True), model.embed(batch.ids)
     for i, layer in enumerate(model.layers):
         groups = tuple(g for at, g in question_heads if at == i)
-        x, rows, loss, mass = checkpoint(layer_step, layer, x, rows, batch, tables, mode, groups, use_reentrant=False)
+        given = layer, x, rows, batch, tables, mode, groups
+        x, rows, loss, mass = checkpoint(layer_step, *given, use_reentrant=False) if i < again else layer_step(*given)
         index.append(loss)
         masses += [mass] if groups else []
     answered = (batch.labels != IGNORED).nonzero().flatten()

@@ -130,7 +130,7 @@ class Tuner:
         self.miner = Miner(model, dataset, self.sampler, prefix, heads)
         self.sizes = [int(s) for s in args.sizes.split(",")]
         self.index_sizes = [int(s) for s in (args.index_sizes or args.sizes).split(",")]
-        self.steps, self.kernels = 0, args.kernels
+        self.steps, self.kernels, self.memory = 0, args.kernels, 0
         use_kernels(args.kernels)
 
     def run(self, stages: list[Stage], first: int = 0) -> None:
@@ -149,6 +149,7 @@ class Tuner:
             p.requires_grad_(True)
         optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0, fused=model.device.startswith("cuda"))
         peaks = [group["lr"] for group in groups]
+        self.memory = memory_for_layers(model.device, self.args.memory)
         started, step, sums, tokens, skipped = time.time(), 0, {}, 0, 0
         while (spent := self.ranks.agreed(time.time() - started, model.device)) < stage.seconds:
             for group, peak in zip(optimiser.param_groups, peaks):
@@ -220,8 +221,21 @@ class Tuner:
         return losses
 
     def _whole_step(self, batch: Batch, mode: Mode) -> Losses:
-        with_text = self.rng.random() < self.args.text_share
-        losses = forward(self.model, batch, mode, self.heads, TEXT_TOKENS if with_text else 0)
+        text = TEXT_TOKENS if self.rng.random() < self.args.text_share else 0
+        try:
+            return self._backward(batch, mode, text)
+        except torch.OutOfMemoryError:
+            if not self.memory:
+                raise
+        self._note({"memory": self.memory, "enough": False})
+        self.memory = 0
+        for p in self.model.parameters():
+            p.grad = None
+        torch.cuda.empty_cache()
+        return self._backward(batch, mode, text)
+
+    def _backward(self, batch: Batch, mode: Mode, text: int) -> Losses:
+        losses = forward(self.model, batch, mode, self.heads, text, self.memory)
         read = self.args.focus_weight * losses.focus + self.args.cite_weight * losses.cite
         total = losses.answer + read + losses.text + (0.5 * losses.index if mode.index else 0)
         total.backward()
@@ -257,6 +271,14 @@ class Tuner:
         index = {n: t for n, t in state.items() if ".index_" in n}
         torch.save({"stages": stages_done, "steps": self.steps, "state": lora}, self.out / "lora.pt")
         torch.save({"stages": stages_done, "steps": self.steps, "state": index}, self.out / "index.pt")
+
+
+def memory_for_layers(device: str, share: float) -> int:
+    """Bytes of a GPU's free memory that layers may keep for the backward pass; a CPU runs every layer twice."""
+    if not device.startswith("cuda"):
+        return 0
+    torch.cuda.empty_cache()
+    return int(share * torch.cuda.mem_get_info()[0])
 
 
 def load_model(args: argparse.Namespace) -> tuple[Model, dict]:
@@ -336,5 +358,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default="no-cudnn",
         help="attention kernels; plainer ones are taken where a gradient is not finite",
     )
+    parser.add_argument("--memory", type=float, default=0.7, help="share of the free GPU memory for layers that need not run twice")
     parser.add_argument("--every", type=int, default=25, help="steps between lines of the curve")
     parser.set_defaults(run=main)

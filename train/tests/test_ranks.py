@@ -16,7 +16,7 @@ from blocksight_train.spec import ModelSpec
 from blocksight_train.tune import Stage, Tuner
 
 ARGS = argparse.Namespace(
-    seed=1, weights="{}", sizes="5", questions=4, long=0, mined=0.0, rate=1e-3, focus_weight=0.5, cite_weight=0.3, removed=0.0, text_share=0.0, every=2, kernels="any",
+    seed=1, weights="{}", sizes="5", questions=4, long=0, mined=0.0, rate=1e-3, focus_weight=0.5, cite_weight=0.3, removed=0.0, text_share=0.0, every=2, kernels="any", memory=0.7,
     index_sizes="", index_rows=512,
 )  # fmt: skip
 
