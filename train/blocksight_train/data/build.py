@@ -20,6 +20,7 @@ import numpy as np
 from . import git
 from .codec import Codec
 from .definitions import NOT_PLAIN, SOURCE
+from .evidence import evidence
 from .family import family
 from .free import CHANGE_FILES, Free
 from .questions import Asker, Question, SourceFile, Tree, commit_questions, read_file
@@ -84,7 +85,10 @@ class Builder:
                 continue
             places = [(tree.files[f["path"]], f["lines"][0] - 1) for f in entry["files"]]
             gold = list(dict.fromkeys(file.segment_at(line) for file, line in places))
+            first, last = entry["files"][0]["lines"]
             answer = [entry["answer"] + " ", {"cite": entry["files"][0]["path"]}]
+            shown = evidence(texts[entry["files"][0]["path"]].split("\n")[first - 1 : last], entry["answer"], entry["facts"])
+            answer += [f"\n```\n{shown}\n```"] if shown else []
             questions.append(Question("hand", entry["question"], answer, gold, tree.pack, entry["language"], facts=entry["facts"]))
         self._keep(f"{name}@hand", tree.segments, questions)
 
