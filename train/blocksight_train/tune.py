@@ -281,6 +281,15 @@ def memory_for_layers(device: str, share: float) -> int:
     return int(share * torch.cuda.mem_get_info()[0])
 
 
+def of_types(examples: list[Example], types: list[str]) -> list[Example]:
+    """Only questions of some types, to measure what a source adds. A type that no question has is a mistake, not an empty source."""
+    if unknown := set(types) - {e.type for e in examples}:
+        raise SystemExit(
+            f"no question is of the type {', '.join(sorted(unknown))}: there are {', '.join(sorted({e.type for e in examples}))}"
+        )
+    return [e for e in examples if e.type in types]
+
+
 def load_model(args: argparse.Namespace) -> tuple[Model, dict]:
     """The base model with the adapter that is to be measured or tuned on. -> model, metadata of that adapter."""
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -304,6 +313,8 @@ def main(args: argparse.Namespace) -> None:
     codec = Codec.load(args.tokenizer)
     files = tuple(f for f in args.files.split(",") if (Path(args.data) / f).exists())
     dataset = Dataset(args.data, args.model, codec, files)
+    if args.types:
+        dataset.examples = of_types(dataset.examples, args.types.split(","))
     print("questions", len(dataset.examples), "packs", len(dataset.packs), "from", files, flush=True)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
@@ -331,6 +342,7 @@ def base_arguments(parser: argparse.ArgumentParser) -> None:
 def arguments(parser: argparse.ArgumentParser) -> None:
     base_arguments(parser)
     parser.add_argument("--files", default="questions.jsonl,taught.jsonl", help="question files in --data; missing ones are left out")
+    parser.add_argument("--types", default="", help="only questions of these types, for example where,doc (all if not given)")
     parser.add_argument("--fresh", action="store_true", help="start LoRA and index anew instead of from the adapter")
     parser.add_argument("--plan", required=True)
     parser.add_argument("--out", required=True)

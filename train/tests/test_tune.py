@@ -4,12 +4,13 @@ import argparse
 import json
 import random
 
+import pytest
 import torch
 
 from blocksight_train import attention
 from blocksight_train.batches import Dataset
 from blocksight_train.data.join import join
-from blocksight_train.tune import Stage, Tuner
+from blocksight_train.tune import Stage, Tuner, of_types
 
 ARGS = argparse.Namespace(
     seed=1, weights="{}", sizes="5", questions=4, long=0, mined=0.0, rate=1e-3, focus_weight=0.5, cite_weight=0.3, removed=0.0, text_share=0.0, every=2, kernels="any",
@@ -57,3 +58,11 @@ def test_index_stages_may_have_longer_packs_and_other_rows_than_the_rest(model, 
     shapes = {name: (b.segments, len(b.index_rows)) for name in ("index", "refresh", "dense") if (b := tuner._batch(Stage(name, 0)))}
     assert shapes["index"] == shapes["refresh"] == (7, 9)
     assert shapes["dense"][0] == 5 and shapes["dense"][1] > 9
+
+
+def test_a_run_may_learn_from_some_types_alone_and_refuses_a_type_that_nothing_asks(dataset):
+    kept = of_types(dataset.examples, ["where", "absent"])
+    assert {e.type for e in kept} == {"where", "absent"}
+    assert len(kept) == sum(e.type in ("where", "absent") for e in dataset.examples)
+    with pytest.raises(SystemExit, match="no question is of the type wherre"):
+        of_types(dataset.examples, ["wherre"])
