@@ -22,9 +22,21 @@ def use_kernels(name: str) -> None:
         getattr(torch.backends.cuda, f"enable_{kernel}_sdp")(kernel in KERNELS[name])
 
 
+def varlen_forward(q, k, v, q_starts, k_starts, q_longest: int, k_longest: int, causal: bool) -> tuple[Tensor, Tensor, tuple]:
+    """The variable-length kernel: sequences of q [T, H, E] over those of k and v [N, G, E] -> output, log-sums [H, T], and what its
+    backward pass wants besides."""
+    out, log_sum, *seed = torch.ops.aten._flash_attention_forward(q, k, v, q_starts, k_starts, q_longest, k_longest, 0.0, causal, False)
+    return out, log_sum, tuple(seed[:2])
+
+
+def varlen_backward(grad, q, k, v, out, log_sum, q_starts, k_starts, q_longest: int, k_longest: int, causal: bool, seed: tuple):
+    """-> gradients of q, k and v. `out` and `log_sum` may be those of a softmax over more than these keys."""
+    given = grad, q, k, v, out, log_sum, q_starts, k_starts, q_longest, k_longest, 0.0, causal, *seed
+    return torch.ops.aten._flash_attention_backward(*given)
+
+
 def _flash(q: Tensor, k: Tensor, v: Tensor, starts: Tensor, longest: int) -> Tensor:
-    out = torch.ops.aten._flash_attention_forward(q, k, v, starts, starts, longest, longest, 0.0, True, False)
-    return out[0]
+    return torch.ops.aten._flash_attention_forward(q, k, v, starts, starts, longest, longest, 0.0, True, False)[0]
 
 
 def _padded(q: Tensor, k: Tensor, v: Tensor, starts: Tensor, longest: int) -> Tensor:
@@ -59,10 +71,10 @@ class _Joined(torch.autograd.Function):
         ctx.parts = (whole(len(q)), whole(len(k)), len(q), len(k), False), (starts, starts, longest, longest, True)
         outs, sums, ctx.seeds = [], [], []
         for (sq, sk, nq, nk, causal), keys, values in zip(ctx.parts, (k, own_k), (v, own_v)):
-            out, log_sum, *seed = torch.ops.aten._flash_attention_forward(q, keys, values, sq, sk, nq, nk, 0.0, causal, False)
+            out, log_sum, seed = varlen_forward(q, keys, values, sq, sk, nq, nk, causal)
             outs.append(out)
             sums.append(log_sum)  # [H, R]
-            ctx.seeds.append(seed[:2])
+            ctx.seeds.append(seed)
         total = torch.logaddexp(*sums)
         out = sum(o.float() * (s - total).exp().T[..., None] for o, s in zip(outs, sums)).to(q.dtype)
         ctx.save_for_backward(q, k, v, own_k, own_v, out, total.contiguous())
@@ -73,9 +85,7 @@ class _Joined(torch.autograd.Function):
         q, k, v, own_k, own_v, out, total = ctx.saved_tensors
         found = []
         for (sq, sk, nq, nk, causal), seed, keys, values in zip(ctx.parts, ctx.seeds, (k, own_k), (v, own_v)):
-            found.append(
-                torch.ops.aten._flash_attention_backward(grad.contiguous(), q, keys, values, out, total, sq, sk, nq, nk, 0.0, causal, *seed)
-            )
+            found.append(varlen_backward(grad.contiguous(), q, keys, values, out, total, sq, sk, nq, nk, causal, seed))
         (dq, dk, dv), (dq_own, dk_own, dv_own) = found
         return dq + dq_own, dk, dv, dk_own, dv_own, None, None
 

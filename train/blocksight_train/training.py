@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from .attention import NEG, block_scores, choose, dots_of, row_attention
+from .attention import NEG, block_scores, choose, row_attention
 from .batches import IGNORED, Batch
+from .chosen import chosen_attention, chosen_works, pairs_of
 from .layout import BLOCK, PREFIX
 from .model import Layer, Model
 from .reading import segment_layer, to_slots
@@ -44,12 +45,16 @@ class Losses:
 
 
 @torch.no_grad()
-def selected(batch: Batch, g: int, q: Tensor, keys: Tensor, index_q: Tensor, index_keys: Tensor) -> Tensor:
-    """What the rows of group g see when they choose: bool [R, slots + R]."""
+def chosen_blocks(batch: Batch, index_q: Tensor, index_keys: Tensor) -> tuple[Tensor, Tensor]:
+    """The blocks that the rows of one group choose besides block 0: ids [R, 14], and which of them count."""
+    return choose(block_scores(index_q @ index_keys.T, batch.tokens.valid))
+
+
+@torch.no_grad()
+def selected(batch: Batch, ids: Tensor, real: Tensor) -> Tensor:
+    """What the rows of a group see when they choose: bool [R, slots + R]."""
     slots = batch.slots
-    scores = block_scores(dots_of("trained", q, keys[:slots], index_q, index_keys), batch.tokens.valid)
-    ids, real = choose(scores)
-    blocks = torch.zeros_like(scores, dtype=torch.bool).scatter_(1, ids, real)
+    blocks = torch.zeros(len(ids), slots // BLOCK, dtype=torch.bool, device=ids.device).scatter_(1, ids, real)
     blocks[:, 0] = True
     return torch.cat([blocks.repeat_interleave(BLOCK, 1) & batch.sees[:, :slots], batch.sees[:, slots:]], 1)
 
@@ -130,8 +135,15 @@ def dense_rows_behind(layer: Layer, rows: Tensor, p: Projected, batch: Batch) ->
     return layer.finish(rows, row_attention(p.q, k, v, p.own_k, p.own_v, batch.starts, batch.longest))
 
 
-def sparse_rows_behind(layer: Layer, rows: Tensor, q: Tensor, keys: Tensor, values: Tensor, masks: list[Tensor]) -> Tensor:
-    """Rows read what the mask of their group lets them: bool [R, slots + R]."""
+def sparse_rows_behind(layer: Layer, rows: Tensor, p: Projected, batch: Batch, choices: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Rows read the blocks that they chose in their group."""
+    k, v = (t.index_select(0, batch.tokens.kept) for t in (p.k, p.v))
+    pairs = pairs_of(choices, batch.tokens.valid)
+    return layer.finish(rows, chosen_attention(p.q, k, v, p.own_k, p.own_v, pairs, batch.starts, batch.longest))
+
+
+def masked_rows_behind(layer: Layer, rows: Tensor, q: Tensor, keys: Tensor, values: Tensor, masks: list[Tensor]) -> Tensor:
+    """Rows read what the mask of their group lets them, bool [R, slots + R]: where the kernel does not run."""
     each = layer.spec.heads_per_group
     heads = lambda t: t.repeat_interleave(each, 1).transpose(0, 1)[None]
     mask = torch.stack(masks).repeat_interleave(each, 0)[None]
@@ -161,9 +173,10 @@ def layer_step(
     index_q = index_keys = None
     if mode.sparse or mode.index:  # the index learns from the hidden states and never moves them
         index_q, index_keys = layer.index_queries(p.hr.detach()), layer.index_keys(to_slots(p.h.detach(), batch.tokens))
-    masks = [batch.sees] * spec.groups
+    masks, choices = [batch.sees] * spec.groups, []
     if mode.sparse:
-        masks = [selected(batch, g, grouped[:, g], keys[:, g], index_q[:, g], index_keys) for g in range(spec.groups)]
+        choices = [chosen_blocks(batch, index_q[:, g], index_keys) for g in range(spec.groups)]
+        masks = [selected(batch, *choice) for choice in choices]
     if mode.index:
         for g in range(spec.groups):
             seen = masks[g] if mode.index == "selected" else batch.sees
@@ -171,7 +184,12 @@ def layer_step(
                 loss + index_divergence(batch.index_rows, seen, grouped[:, g], keys[:, g], index_q[:, g], index_keys, slots) / spec.groups
             )
     focus = [focus_mass(batch, masks[g], grouped[:, g], keys[:, g]) for g in focus_groups]
-    rows = sparse_rows_behind(layer, rows, p.q, keys, values, masks) if mode.sparse else dense_rows_behind(layer, rows, p, batch)
+    if not mode.sparse:
+        rows = dense_rows_behind(layer, rows, p, batch)
+    elif chosen_works(rows.device, spec.heads, spec.groups, spec.head_dim):
+        rows = sparse_rows_behind(layer, rows, p, batch, choices)
+    else:
+        rows = masked_rows_behind(layer, rows, p.q, keys, values, masks)
     return p.x, rows, loss, torch.stack(focus) if focus else nothing
 
 
