@@ -68,8 +68,12 @@ def rows(
     source: str | Choice,
     parent: Tensor | None = None,
     measure: Measure | None = None,
+    sees: Tensor | None = None,
 ) -> Tensor:
     """One pass of conversation rows, which are appended to the cache -> the residual stream [R, D].
+
+    sees: bool [conversations, blocks], the blocks that each conversation may read (None: all); rows with a parent read what it may.
+    Segments do not depend on each other, so hiding the blocks of some is the same as not having read them.
 
     source: "dense" (a row reads every block), "trained" or "keys" (16 blocks a row and group, the forced ones counted), or a choice
     of one's own.
@@ -82,6 +86,7 @@ def rows(
     mine = (conversation[:, None] == cache.conversation[None]) | (parent[:, None] == cache.conversation[None])
     own = mine & (order[-n:, None] >= order[None])
     free = FREE_BLOCKS + 1 - own_blocks(position, pack.conversation)
+    shown = None if sees is None else sees[torch.where(parent >= 0, parent, conversation)]
     x, cos, sin = model.embed(ids), model.cos[position], model.sin[position]
     step = ROWS_AT_ONCE if source != "dense" else max(8, min(ROWS_AT_ONCE, (1 << 24) // (pack.blocks * BLOCK)))
     for i, layer in enumerate(model.layers):
@@ -97,6 +102,7 @@ def rows(
         out = torch.empty_like(q)
         for a in range(0, n, step):
             part = slice(a, a + step)
+            valid = pack.valid if shown is None else pack.valid & shown[part].repeat_interleave(BLOCK, 1)
             for g in range(spec.groups):
                 keys, values = pack.keys[i][:, g], pack.values[i][:, g]
                 own_keys, own_values = cache.keys[i][:, g], cache.values[i][:, g]
@@ -105,15 +111,15 @@ def rows(
                 if callable(source):
                     picked = source(i, g, part, h[part])
                 elif source != "dense":
-                    scores = block_scores(dots_of(source, qg, keys, index_q[part, g], pack.index_keys[i]), pack.valid)
+                    scores = block_scores(dots_of(source, qg, keys, index_q[part, g], pack.index_keys[i]), valid)
                     picked = choose(scores, free[part])
                 if picked is None:
-                    weights, own_weights = softmax_over(qg, keys, pack.valid, own_keys, own[part])
+                    weights, own_weights = softmax_over(qg, keys, valid, own_keys, own[part])
                     attended = torch.einsum("rhn,nd->rhd", weights.to(qg.dtype), values)
                     by_block = weights.mean(1).view(len(qg), -1, BLOCK).sum(-1)
                     if measure is not None:
                         dots = dots_of("trained", qg, keys, index_q[part, g], pack.index_keys[i])
-                        measure.reach(i, g, *_reached(by_block, dots, pack, free[part]))
+                        measure.reach(i, g, *_reached(by_block, dots, valid, free[part]))
                 else:
                     ids_, real = picked
                     blocks = torch.cat([torch.zeros_like(ids_[:, :1]), ids_], 1)
@@ -131,9 +137,9 @@ def rows(
     return x
 
 
-def _reached(by_block: Tensor, dots: Tensor, pack: Pack, free: Tensor) -> tuple[float, float]:
+def _reached(by_block: Tensor, dots: Tensor, valid: Tensor, free: Tensor) -> tuple[float, float]:
     """Mass of rows on the free blocks that the index would have chosen, and on the best ones, as many of them."""
-    ids, real = choose(block_scores(dots, pack.valid), free)
+    ids, real = choose(block_scores(dots, valid), free)
     mass = by_block.clone()
     mass[:, 0] = 0
     return float((mass.gather(1, ids) * real).sum()), float((mass.topk(ids.shape[1], 1).values * real).sum())
@@ -156,8 +162,9 @@ def ask(
     steps: int,
     stop: set[int],
     point=None,
+    sees: Tensor | None = None,
 ) -> Answers:
-    """Ask all prompts side by side, greedy. `stop`: tokens that end an answer.
+    """Ask all prompts side by side, greedy. `stop`: tokens that end an answer. `sees`: what each may read, as in `rows`.
 
     `point(cache, conversation, answer so far, Answers.mass)` is asked where an answer opens a citation and gives the tokens to append:
     see pointer.py.
@@ -170,7 +177,7 @@ def ask(
     cache = Cache(move([]), move([]))
     conversation = move([c for c, n in enumerate(lengths) for _ in range(n)])
     position = move([pack.conversation + j for n in lengths for j in range(n)])
-    x = rows(model, pack, cache, move([t for p in prompts for t in p]), conversation, position, source, measure=measure)
+    x = rows(model, pack, cache, move([t for p in prompts for t in p]), conversation, position, source, measure=measure, sees=sees)
     last = x[move(lengths).cumsum(0) - 1]
     out: list[list[int]] = [[] for _ in prompts]
     live = list(range(count)) if steps else []
@@ -193,7 +200,7 @@ def ask(
         flat = [t for c in live for t in pieces[c]]
         conversation = move([c for c in live for _ in pieces[c]])
         position = move([pack.conversation + used[c] + j for c in live for j in range(len(pieces[c]))])
-        x = rows(model, pack, cache, move(flat), conversation, position, source)
+        x = rows(model, pack, cache, move(flat), conversation, position, source, sees=sees)
         last = x[move([len(pieces[c]) for c in live]).cumsum(0) - 1]
         for c in live:
             used[c] += len(pieces[c])

@@ -4,7 +4,8 @@ For every question of every pack: focus per file (by question heads), the greedy
 citation. Records go to a JSON-lines file; `report` makes tables of them. With `--choose-heads` question heads are chosen first, on the
 questions of another folder (development repositories), and written beside the records. With `--together` several repositories are read
 as one pack; files are ranked and judged by repository and path then, and cited by path. With `--cut` small parts of packs are read, which
-`--layout causal` reads as one text.
+`--layout causal` reads as one text. With `--read 8 --ahead SCOUT` every question sees only the eight segments that the scout's record of
+it has first, as in the product.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from .layout import PREFIX
 from .model import Model, rope_table
 from .pointer import Pointer, by_file, chosen
 from .reading import Pack, read, read_causal
+from .report import load
 from .together import Material, cuts, materials, path_of
 from .tune import base_arguments, load_model
 
@@ -33,6 +35,7 @@ AT_ONCE = 48  # conversations side by side
 MOST_HEADS = 8
 ROOM = 2048  # most tokens of a conversation
 SHOWN_FILES = 10
+SHOWN_SEGMENTS = 32
 
 
 def picked(examples: list[Example], per_type: int, seed: int, most: dict[str, int]) -> list[Example]:
@@ -41,6 +44,22 @@ def picked(examples: list[Example], per_type: int, seed: int, most: dict[str, in
     for example in examples:
         by_type.setdefault(example.type, []).append(example)
     return [e for kind in sorted(by_type) for e in rng.sample(by_type[kind], min(most.get(kind, per_type), len(by_type[kind])))]
+
+
+def ahead_of(args: argparse.Namespace) -> dict[tuple[str, str, str], list[int]] | None:
+    """By question, the segments that it may read: the first of the scout's record. None: everything."""
+    if not args.read:
+        return None
+    if not args.ahead:
+        raise SystemExit("--read N needs the scout's order: give --ahead RECORDS, which `evaluate` of the scout wrote over the same data")
+    if args.together or args.cut:
+        raise SystemExit("--read is for whole packs, one by one: leave out --together and --cut")
+    if args.read > SHOWN_SEGMENTS:
+        raise SystemExit(f"records hold the scout's first {SHOWN_SEGMENTS} segments: --read {args.read} asks for more")
+    records = load(args.ahead)[1]
+    if any("segments" not in r for r in records.values()):
+        raise SystemExit(f"{args.ahead} does not say which segments were read most: run `evaluate` of the scout again")
+    return {key: record["segments"][: args.read] for key, record in records.items()}
 
 
 class Evaluation:
@@ -54,6 +73,7 @@ class Evaluation:
             cites,
         )
         self.most, self.started = json.loads(args.most), time.time()
+        self.ahead = ahead_of(args)
         self.reader = read
         if args.layout == "causal":
             if not args.cut:
@@ -65,6 +85,8 @@ class Evaluation:
         for material in materials(self.dataset, self.args.together):
             examples = [e for e in material.examples if wanted is None or e.type in wanted]
             examples = picked(examples, self.args.per_type, material.number, self.most)
+            if self.ahead is not None:
+                examples = [e for e in examples if self._key(e) in self.ahead]
             if not examples:
                 continue
             if self.args.minutes and time.time() - self.started > 60 * self.args.minutes:
@@ -78,6 +100,20 @@ class Evaluation:
                     torch.cuda.synchronize()
                 yield part, pack, asked, time.time() - started
                 pack.forget()
+
+    def _key(self, e: Example) -> tuple[str, str, str]:
+        return self.dataset.names[e.pack], e.type, e.record["text"]
+
+    def _sees(self, examples: list[Example], segments: list[int], pack: Pack) -> torch.Tensor | None:
+        """What each question may read: bool [questions, blocks]."""
+        if self.ahead is None:
+            return None
+        shown = torch.zeros(len(examples), len(segments) + 1, dtype=torch.bool)
+        shown[:, -1] = True  # the prefix's block has the segment -1
+        place = {s: i for i, s in enumerate(segments)}
+        for row, e in zip(shown, examples):
+            row[[place[s] for s in self.ahead[self._key(e)]]] = True
+        return shown.to(self.model.device)[:, pack.block_segment]
 
     def question_heads(self, known: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], list, float]:
         """Greedy choice of the (layer, group) pairs whose mean focus ranks gold files best -> heads, the score after each, that of the known ones."""
@@ -105,8 +141,11 @@ class Evaluation:
             for a in range(0, len(examples), AT_ONCE):
                 part = examples[a : a + AT_ONCE]
                 token = self.codec.markers.file
+                sees = self._sees(part, segments, pack)
                 pointer = (
-                    Pointer(self.model, pack, material.labels, citation, token, heads, weight, self.args.source, self.args.pointer_row)
+                    Pointer(
+                        self.model, pack, material.labels, citation, token, heads, weight, self.args.source, self.args.pointer_row, sees
+                    )
                     if self.cites
                     else None
                 )
@@ -120,6 +159,7 @@ class Evaluation:
                     self.args.steps,
                     stop,
                     pointer,
+                    sees,
                 )
                 yield from self._records(material, part, answers, heads, pointer)
             print(
@@ -145,6 +185,7 @@ class Evaluation:
                 "pointed": [[list(x) for x in candidates] for candidates in pointed],
                 "cited": [chosen(candidates, pointer.weight).path for candidates in pointed],
                 "ofFiles": len(ranked),
+                "segments": [material.segments[i] for i in sorted(range(len(share[c])), key=lambda i: -share[c][i])[:SHOWN_SEGMENTS]],
                 "facts": e.record.get("facts", []),
                 **together,
             }  # fmt: skip
@@ -217,6 +258,8 @@ def main(args: argparse.Namespace) -> None:
                     "weight": args.pointer_weight,
                     "adapter": args.adapter,
                     "checkpoint": args.checkpoint,
+                    "read": args.read,
+                    "ahead": args.ahead,
                     **extra,
                 }
             )
@@ -245,6 +288,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layout", choices=("independent", "causal"), default="independent", help="causal: all files of a pack as one text"
     )
+    parser.add_argument("--read", type=int, default=0, help="a question sees only so many segments, the first of --ahead (0: all)")
+    parser.add_argument("--ahead", default="", help="records of the scout over the same data, whose order --read takes")
     parser.add_argument("--minutes", type=float, default=0, help="stop before a pack that would begin later (0: never)")
     parser.add_argument("--coverage", type=int, default=0, help="packs on which the index's coverage is measured (0: none)")
     parser.set_defaults(run=main)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -51,6 +52,7 @@ class Pointer:
     weight: float
     source: str
     row: float = 0.0  # share of the citation token's own row in the focus, the rest is the question's
+    sees: Tensor | None = None  # bool [conversations, blocks]: what each may read, and so cite (None: everything)
     seen: dict[int, list[list[Candidate]]] = field(default_factory=dict)
 
     @torch.no_grad()
@@ -62,7 +64,7 @@ class Pointer:
         of_row = self._of_row(cache, opened, used, mass) if self.row else [[0.0] * len(self.paths)] * len(opened)
         for i, row in enumerate(focus(mass[:, :, opened], self.heads).tolist()):
             question, own = by_file(row, self.paths), by_file(of_row[i], self.paths)
-            mixed = {p: (1 - self.row) * question[p] + self.row * own[p] for p in question}
+            mixed = {p: (1 - self.row) * question[p] + self.row * own[p] for p in self._shown(opened[i], question)}
             best = sorted(mixed, key=lambda p: -mixed[p])[:MOST_CANDIDATES]
             asked += [(i, p, (mixed[p], question[p], own[p])) for p in best]
         ids = [[self.token, *self.path_ids[path]] for _, path, _ in asked]
@@ -81,6 +83,7 @@ class Pointer:
             position,
             self.source,
             parent,
+            sees=self.sees,
         )
         log_probs, at = [], 0
         for t in ids:
@@ -94,6 +97,13 @@ class Pointer:
             result.append(self.path_ids[chosen(candidates, self.weight).path])
         return result
 
+    def _shown(self, conversation: int, paths: Iterable[str]) -> list[str]:
+        """Of `paths`, those of which the conversation may read a segment."""
+        if self.sees is None:
+            return list(paths)
+        shown = {self.paths[s] for s in self.pack.block_segment[self.sees[conversation]].tolist() if s >= 0}
+        return [p for p in paths if p in shown]
+
     def _fork(self, cache: Cache) -> Cache:
         return Cache(cache.conversation, cache.parent, list(cache.keys), list(cache.values))
 
@@ -103,5 +113,5 @@ class Pointer:
         measure = Measure(torch.zeros_like(mass))
         at = move([self.pack.conversation + used[i] for i in range(len(opened))])
         ids = move([self.token] * len(opened))
-        rows(self.model, self.pack, self._fork(cache), ids, move(opened), at, self.source, measure=measure)
+        rows(self.model, self.pack, self._fork(cache), ids, move(opened), at, self.source, measure=measure, sees=self.sees)
         return focus(measure.mass[:, :, opened], self.heads).tolist()

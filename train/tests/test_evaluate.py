@@ -16,14 +16,15 @@ from blocksight_train.evaluate import Evaluation
 from blocksight_train.layout import BLOCK
 from blocksight_train.lexical import Remembered, best_blocks
 from blocksight_train.model import rope_table
-from blocksight_train.reading import read_causal
+from blocksight_train.pointer import Pointer
+from blocksight_train.reading import read, read_causal
 from blocksight_train.report import load
 from blocksight_train.teach import generate
 from blocksight_train.together import cuts, grouped, materials
 from blocksight_train.vectors import MiniLm
 
 ARGS = argparse.Namespace(
-    most="{}", per_type=2, minutes=0, together=0, cut=0, layout="independent", source="trained", pointer_row=0.5, steps=6, stop=[], 
+    most="{}", per_type=2, minutes=0, together=0, cut=0, layout="independent", source="trained", pointer_row=0.5, steps=6, stop=[], read=0, ahead="",
 )  # fmt: skip
 HEADS = [(0, 0), (1, 1)]
 
@@ -71,6 +72,55 @@ def test_files_of_several_repositories_are_told_apart_and_cited_by_path(model, t
         assert r["cited"][0] in [c[0] for c in r["pointed"][0]]
         assert f"<|file_sep|>{r['cited'][0].split(':')[1]}\n" in r["answer"]
     assert {path.split(":")[0] for r in found for path, _ in r["files"]} == {"owner/first", "owner/second"}
+
+
+@pytest.mark.parametrize("source", ["trained", "dense"])
+def test_hidden_segments_are_as_if_they_had_not_been_read(model, dataset, codec, prefix, source):
+    """Answers, focus and citations of a question that sees three segments of seven are those over a pack of these three."""
+    model.logits = opening_citations(model, codec)
+    shown, prompts = [1, 4, 5], [codec.prompt("Where is `Store2`?"), codec.prompt("What does `load` do?")]
+    whole = read(model, prefix, [dataset.segment(s) for s in range(7)])
+    few = read(model, prefix, [dataset.segment(s) for s in shown])
+    sees = (whole.block_segment[None] == torch.tensor([-1, *shown])[:, None]).any(0).repeat(2, 1)
+    answers, pointers = [], []
+    for pack, segments, mask in ((whole, range(7), sees), (few, shown, None)):
+        paths = [dataset.paths[s] for s in segments]
+        pointers.append(
+            Pointer(model, pack, paths, {p: codec.citation(p)[1:] for p in paths}, codec.markers.file, HEADS, 20.0, source, 0.5, mask)
+        )
+        answers.append(ask(model, pack, len(paths), prompts, source, 6, {257}, pointers[-1], mask))
+    assert answers[0].ids == answers[1].ids
+    torch.testing.assert_close(answers[0].mass[..., shown], answers[1].mass)
+    assert float(answers[0].mass.sum()) == pytest.approx(float(answers[1].mass.sum()), rel=1e-5), "nothing hidden is read"
+    for hidden, alone in zip(pointers[0].seen[0], pointers[1].seen[0], strict=True):
+        assert [c.path for c in hidden] == [c.path for c in alone] and {c.path for c in hidden} == {dataset.paths[s] for s in shown}
+
+
+def test_a_record_names_the_segments_read_most_and_read_sees_the_first_of_them_alone(model, dataset, codec, prefix, tmp_path):
+    model.logits = opening_citations(model, codec)
+    first = records(model, dataset, codec, prefix)
+    assert all(sorted(r["segments"]) == sorted(dataset.packs[0]) for r in first)
+    assert all(dataset.paths[r["segments"][0]] == r["files"][0][0] for r in first)
+    scout = tmp_path / "scout.jsonl"
+    scout.write_text("".join(json.dumps(line) + "\n" for line in [{"source": "trained"}, *first[:-1]]))
+    found = records(model, dataset, codec, prefix, read=2, ahead=str(scout))
+    assert len(found) == len(first) - 1, "a question without a record is left out"
+    for r, ahead in zip(found, first):
+        shown = {dataset.paths[s] for s in ahead["segments"][:2]}
+        assert {path for path, focus in r["files"] if focus > 0} == shown and set(r["cited"]) <= shown
+
+
+def test_reading_in_the_scouts_order_needs_whole_packs_and_an_order(model, dataset, codec, prefix, tmp_path):
+    old = tmp_path / "old.jsonl"
+    old.write_text('{"source": "trained"}\n{"pack": "a", "type": "where", "text": "b", "gold": []}\n')
+    for given, said in (
+        ({"read": 8}, "give --ahead RECORDS"),
+        ({"read": 8, "ahead": str(old)}, "run `evaluate` of the scout again"),
+        ({"read": 99, "ahead": str(old)}, "first 32 segments"),
+        ({"read": 8, "ahead": str(old), "cut": 16384}, "leave out --together and --cut"),
+    ):
+        with pytest.raises(SystemExit, match=said):
+            records(model, dataset, codec, prefix, **given)
 
 
 def test_one_repository_is_read_as_before(model, dataset, codec, prefix):
