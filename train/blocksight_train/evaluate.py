@@ -119,7 +119,9 @@ class Evaluation:
         """Greedy choice of the (layer, group) pairs whose mean focus ranks gold files best -> heads, the score after each, that of the known ones."""
         spec = self.model.spec
         shares, golds = [], []
-        for material, pack, examples, _ in self.packs({"where", "doc", "commit", "sentence", "what", "error", "callers"}):
+        for material, pack, examples, _ in self.packs(
+            {"where", "doc", "commit", "sentence", "what", "error", "callers", "test", "change", "heading"}
+        ):
             segments, files = material.segments, sorted(set(material.labels))
             file_of = torch.tensor([files.index(p) for p in material.labels], device=self.model.device)
             for a in range(0, len(examples), AT_ONCE):

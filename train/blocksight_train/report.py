@@ -148,7 +148,8 @@ def main(args: argparse.Namespace) -> None:
     print(table(rows), "\n")
     answering = {name: records for name, (_, records) in loaded.items() if any("answer" in r for r in records.values())}
     if answering:
-        with_gold, absent = [k for k in keys if first[k]["gold"]], [k for k in keys if not first[k]["gold"]]
+        with_gold = [k for k in keys if first[k]["gold"]]
+        absent = [k for k in keys if not first[k]["gold"] and k[1] != "chat"]  # what is general is about nothing here, and is not denied
         one = [k for k in with_gold if len(first[k]["gold"]) == 1]
         measures = {
             "citation right, where": ([k for k in one if k[1] == "where"], citation_right),

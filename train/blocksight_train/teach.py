@@ -3,36 +3,46 @@
 The untuned base model answers free questions with all gold segments in sight, read causally in its own chat template. An answer is
 kept where it is complete, long enough, not a refusal, and where every name that it quotes stands in what was in sight; the location
 behind it becomes a citation. The result is training data of type "prose".
+
+With `--instructions` it answers general instructions instead (data/instructions.py), with no repository in sight: type "chat", which
+belongs to no segment. Each is given to a pack by chance, so that it is learnt with somebody's repository in sight.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
 from .batches import Dataset
 from .data.codec import Codec
+from .data.instructions import instructions
 from .model import Model
 from .parts import Weights
 
 SYSTEM = "You are an expert programmer. Answer from the given source code in two to four plain sentences. Quote names in backticks. No lists, no code blocks, no headings."
+CHAT_SYSTEM = "You are a helpful assistant for programmers. Answer briefly: a few sentences, or a short piece of code."
 REFUSAL = re.compile(
     r"(as an ai|i cannot|i can't|not (explicitly )?(provided|shown|given|defined|mentioned)|without (seeing|more)|based on the provided|it is not clear)",
     re.I,
 )
 
 
-def teacher_prompt(codec: Codec, question: str, sources: list[str]) -> list[int]:
+def chat_prompt(codec: Codec, system: str, user: str) -> list[int]:
     start, end, _ = codec.markers
-    text = "\n\n".join(sources) + f"\n\nQuestion about this code: {question}"
-    system, user = codec.encode("system\n" + SYSTEM), codec.encode("user\n" + text)
     newline, assistant = codec.encode("\n"), codec.encode("assistant\n")
-    return [start, *system, end, *newline, start, *user, end, *newline, start, *assistant]
+    turns = [start, *codec.encode("system\n" + system), end, *newline, start, *codec.encode("user\n" + user), end, *newline]
+    return [*turns, start, *assistant]
+
+
+def teacher_prompt(codec: Codec, question: str, sources: list[str]) -> list[int]:
+    return chat_prompt(codec, SYSTEM, "\n\n".join(sources) + f"\n\nQuestion about this code: {question}")
 
 
 def trimmed(answer: str, complete: bool) -> str:
@@ -129,34 +139,53 @@ def main(args: argparse.Namespace) -> None:
     weights = Weights(args.base, device)
     model = Model(weights.spec, weights, device, lora=())  # untuned
     codec = Codec.load(args.tokenizer)
-    dataset = Dataset(args.data, args.model, codec, ("asks.jsonl",))
-    asks = [e for e in dataset.examples if sum(len(dataset.segment(g)) for g in e.gold) <= args.longest]
-    order = torch.randperm(len(asks), generator=torch.Generator().manual_seed(args.seed)).tolist()
-    order = order[: args.most]
-    batches = _alike(order, args.batch, lambda i: sum(len(dataset.segment(g)) for g in asks[i].gold))
+    dataset = Dataset(args.data, args.model, codec, () if args.instructions else ("asks.jsonl",))
     generator = torch.Generator(device).manual_seed(args.seed)
+    stop = {codec.markers.end, *args.stop}
+    answer = lambda prompts: generate(model, prompts, args.steps, stop, args.temperature, generator)
+    taught = chat(dataset, codec, args, answer) if args.instructions else prose(dataset, codec, args, answer)
     started, tried, kept = time.time(), 0, 0
-    out = Path(args.out)
-    with out.open("w") as f:
-        for batch in batches:
+    with Path(args.out).open("w") as f:
+        for count, records in taught:
+            f.write("".join(json.dumps(r) + "\n" for r in records))
+            f.flush()
+            tried, kept = tried + count, kept + len(records)
+            print("taught", kept, "of", tried, round(time.time() - started), "s", flush=True)
             if time.time() - started > args.minutes * 60:
                 break
-            examples = [asks[i] for i in batch]
-            sources = [[codec.decode(dataset.segment(g).tolist()).replace("<|file_sep|>", "File: ") for g in e.gold] for e in examples]
-            prompts = [teacher_prompt(codec, e.record["text"], s) for e, s in zip(examples, sources)]
-            answers = generate(model, prompts, args.steps, {codec.markers.end, *args.stop}, args.temperature, generator)
-            for e, s, (ids, complete) in zip(examples, sources, answers):
-                text = trimmed(codec.decode(ids), complete)
-                tried += 1
-                if acceptable(text, "\n".join(s)):
-                    kept += 1
-                    paths = list(dict.fromkeys(dataset.paths[g] for g in e.gold))
-                    answer: list = [text + " "]
-                    for path in paths:
-                        answer.append({"cite": path})
-                    f.write(json.dumps({**e.record, "answer": answer}) + "\n")
-            f.flush()
-            print("taught", kept, "of", tried, round(time.time() - started), "s", flush=True)
+
+
+def prose(dataset: Dataset, codec: Codec, args: argparse.Namespace, answer) -> Iterator[tuple[int, list[dict]]]:
+    """Batches of asks -> how many were asked, and the records of those whose answers are kept."""
+    asks = [e for e in dataset.examples if sum(len(dataset.segment(g)) for g in e.gold) <= args.longest]
+    order = torch.randperm(len(asks), generator=torch.Generator().manual_seed(args.seed)).tolist()[: args.most]
+    for batch in _alike(order, args.batch, lambda i: sum(len(dataset.segment(g)) for g in asks[i].gold)):
+        examples = [asks[i] for i in batch]
+        sources = [[codec.decode(dataset.segment(g).tolist()).replace("<|file_sep|>", "File: ") for g in e.gold] for e in examples]
+        prompts = [teacher_prompt(codec, e.record["text"], s) for e, s in zip(examples, sources)]
+        kept = []
+        for e, s, (ids, complete) in zip(examples, sources, answer(prompts)):
+            text = trimmed(codec.decode(ids), complete)
+            if acceptable(text, "\n".join(s)):
+                paths = dict.fromkeys(dataset.paths[g] for g in e.gold)
+                kept.append({**e.record, "answer": [text + " ", *({"cite": path} for path in paths)]})
+        yield len(batch), kept
+
+
+def chat(dataset: Dataset, codec: Codec, args: argparse.Namespace, answer) -> Iterator[tuple[int, list[dict]]]:
+    """As `prose`, of general instructions. Only whole answers are kept."""
+    texts, rng = instructions(args.seed, args.held_out)[: args.instructions], random.Random(args.seed)
+    for a in range(0, len(texts), args.batch):
+        part = texts[a : a + args.batch]
+        kept = []
+        for text, (ids, complete) in zip(part, answer([chat_prompt(codec, CHAT_SYSTEM, t) for t in part])):
+            said = codec.decode(ids).strip()
+            if complete and said and not REFUSAL.search(said):
+                pack = rng.randrange(len(dataset.packs))
+                kept.append(
+                    {"type": "chat", "text": text, "answer": [said], "gold": [], "pack": pack, "language": "text", "name": "", "facts": []}
+                )
+        yield len(part), kept
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -164,7 +193,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokenizer", required=True)
     parser.add_argument("--data", required=True)
     parser.add_argument("--model", required=True)
-    parser.add_argument("--out", required=True, help="taught.jsonl in the data folder")
+    parser.add_argument("--out", required=True, help="taught.jsonl or chat.jsonl in the data folder")
+    parser.add_argument("--instructions", type=int, default=0, help="answer so many general instructions instead of asks.jsonl")
+    parser.add_argument("--held-out", action="store_true", help="instructions of the held-out topics")
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--most", type=int, default=4000)
     parser.add_argument("--batch", type=int, default=64)

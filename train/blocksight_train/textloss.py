@@ -1,6 +1,7 @@
 """`textloss`: next-token loss on plain segments, of the base model and with its adapter: what tuning cost the model as a language model.
 
-Segments are read as in the product, behind the prefix. The loss is in nats a token; within 0.05 of the base is wanted.
+Segments are read as in the product, behind the prefix. The loss is in nats a token; within 0.05 of the base is wanted. With `--chat` also
+on the base's own answers to general instructions (`teach --instructions --held-out`), asked with some of their pack's segments in sight.
 """
 
 from __future__ import annotations
@@ -8,15 +9,17 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 
-from .batches import Dataset
+from .asking import Cache, rows
+from .batches import Dataset, Example
 from .data.codec import Codec
 from .layout import PREFIX
 from .model import Linear, Model
-from .reading import lay_out, segment_layer
+from .reading import lay_out, read, segment_layer
 from .report import interval
 from .tune import base_arguments, load_model
 
@@ -41,21 +44,48 @@ def segment_losses(model: Model, prefix: list[int], segments: list) -> list[floa
     return losses
 
 
-def main(args: argparse.Namespace) -> None:
-    model, metadata = load_model(args)
-    dataset = Dataset(args.data, args.model, Codec.load(args.tokenizer))
-    every = sorted({s for pack in dataset.packs for s in pack if len(dataset.segment(s)) > 64})
-    chosen = random.Random(args.seed).sample(every, min(args.segments, len(every)))
+@torch.no_grad()
+def answer_losses(model: Model, prefix: list[int], dataset: Dataset, examples: list[Example], segments: int) -> list[float]:
+    """Mean loss of every answer's tokens, behind its question and the first `segments` of its pack, all of which are read."""
+    losses = []
+    move = lambda v: torch.tensor(v, dtype=torch.long, device=model.device)
+    for e in examples:
+        pack = read(model, prefix, [dataset.segment(s) for s in dataset.packs[e.pack][:segments]])
+        ids, asked = e.prompt + e.answer, len(e.prompt)
+        position = move(range(pack.conversation, pack.conversation + len(ids)))
+        x = rows(model, pack, Cache(move([]), move([])), move(ids), torch.zeros_like(position), position, "dense")
+        losses.append(float(F.cross_entropy(model.logits(x[asked - 1 : -1]), move(e.answer))))
+    return losses
+
+
+def compared(model: Model, losses: Callable[[], list[float]]) -> dict:
+    """The same losses of the base and with its adapter, and their paired difference with its interval."""
     found = {}
     for name, on in (("base", False), ("adapter", True)):
         set_lora(model, on)
-        found[name] = segment_losses(model, metadata["layout"]["prefix"], [dataset.segment(s).tolist() for s in chosen])
+        found[name] = losses()
     mean, low, high = (value / 100 for value in interval([b - a for a, b in zip(found["base"], found["adapter"])]))
     means = {name: round(sum(values) / len(values), 4) for name, values in found.items()}
-    print(json.dumps({"segments": len(chosen), **means, "difference": round(mean, 4), "interval": [round(low, 4), round(high, 4)]}))
+    return {"n": len(found["base"]), **means, "difference": round(mean, 4), "interval": [round(low, 4), round(high, 4)]}
+
+
+def main(args: argparse.Namespace) -> None:
+    model, metadata = load_model(args)
+    codec, prefix = Codec.load(args.tokenizer), metadata["layout"]["prefix"]
+    dataset = Dataset(args.data, args.model, codec)
+    every = sorted({s for pack in dataset.packs for s in pack if len(dataset.segment(s)) > 64})
+    chosen = random.Random(args.seed).sample(every, min(args.segments, len(every)))
+    some = [dataset.segment(s).tolist() for s in chosen]
+    print(json.dumps({"of": "segments", **compared(model, lambda: segment_losses(model, prefix, some))}), flush=True)
+    if args.chat:
+        answers = Dataset(args.data, args.model, codec, (args.chat,))
+        for segments in (0, 8):
+            found = compared(model, lambda: answer_losses(model, prefix, answers, answers.examples, segments))  # noqa: B023
+            print(json.dumps({"of": "answers to general instructions", "segmentsInSight": segments, **found}), flush=True)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     base_arguments(parser)
     parser.add_argument("--segments", type=int, default=64)
+    parser.add_argument("--chat", default="", help="file of answers to general instructions in --data")
     parser.set_defaults(run=main)

@@ -44,6 +44,7 @@ MOST_SKIPPED = 10  # steps in a row without a finite gradient, before a stage gi
 WEIGHTS = {
     "where": 0.4, "doc": 1.2, "signature": 0.6, "absent": 1.0, "what": 0.4, "callers": 0.7, "constant": 0.4, "default": 0.4, "base": 0.3,
     "error": 0.9, "twice": 0.3, "complete": 0.4, "quote": 0.4, "commit": 1.4, "sentence": 1.2, "prose": 2.0,
+    "test": 1.2, "change": 1.2, "heading": 1.2, "option": 0.9, "chat": 0.6,
 }  # fmt: skip
 
 
@@ -341,7 +342,9 @@ def base_arguments(parser: argparse.ArgumentParser) -> None:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     base_arguments(parser)
-    parser.add_argument("--files", default="questions.jsonl,taught.jsonl", help="question files in --data; missing ones are left out")
+    parser.add_argument(
+        "--files", default="questions.jsonl,taught.jsonl,chat.jsonl", help="question files in --data; missing ones are left out"
+    )
     parser.add_argument("--types", default="", help="only questions of these types, for example where,doc (all if not given)")
     parser.add_argument("--fresh", action="store_true", help="start LoRA and index anew instead of from the adapter")
     parser.add_argument("--plan", required=True)

@@ -1,7 +1,14 @@
 """What is kept of a teacher's answers, and what a report counts."""
 
+import argparse
+import json
+import random
+import shutil
+
 import torch
 
+from blocksight_train.batches import Dataset, make_batch
+from blocksight_train.data.instructions import instructions
 from blocksight_train.inventions import Packs
 from blocksight_train.lexical import Bm25, terms
 from blocksight_train.quants import dequantise
@@ -16,7 +23,9 @@ from blocksight_train.report import (
     shown_share,
     signature_exact,
 )
-from blocksight_train.teach import acceptable, generate, trimmed
+from blocksight_train.teach import acceptable, chat, generate, trimmed
+from blocksight_train.textloss import answer_losses, compared
+from blocksight_train.training import Mode, forward
 from blocksight_train.tune import rate, stages_of
 
 
@@ -39,6 +48,47 @@ def test_generation_does_not_depend_on_padding(model):
     both = generate(model, prompts, 4, {258}, 0.0, generator)
     alone = generate(model, prompts[:1], 4, {258}, 0.0, generator)
     assert both[0] == alone[0]
+
+
+def test_general_instructions_are_many_and_no_topic_is_both_learnt_and_held_out():
+    learnt, held_out = instructions(1, False), instructions(1, True)
+    assert len(learnt) + len(held_out) == len({*learnt, *held_out}) > 1500
+    assert len(held_out) > 100
+    assert sorted(instructions(2, True)) == sorted(held_out) and instructions(2, True) != held_out
+    topics = {t.removeprefix("What is ") for t in learnt if t.startswith("What is ")} & {t.removeprefix("What is ") for t in held_out}
+    assert topics == set()
+
+
+def test_whole_answers_to_instructions_are_kept_as_chat_of_some_pack(dataset, codec):
+    args = argparse.Namespace(seed=1, held_out=False, instructions=3, batch=2)
+    said = [(codec.encode("A short answer."), True), (codec.encode("Half of an"), False), (codec.encode("I cannot do that."), True)]
+    answer = lambda prompts: [said.pop(0) for _ in prompts]
+    found = list(chat(dataset, codec, args, answer))
+    assert [(count, len(kept)) for count, kept in found] == [(2, 1), (1, 0)]
+    (record,) = found[0][1]
+    assert record["text"] == instructions(1, False)[0] and record["answer"] == ["A short answer."] and record["gold"] == []
+    assert 0 <= record["pack"] < len(dataset.packs)
+
+
+def test_chat_is_learnt_beside_a_pack_and_its_loss_is_the_same_with_an_adapter_that_does_nothing(folder, codec, model, prefix, tmp_path):
+    for name in ("segments.npz", "questions.jsonl"):
+        shutil.copy(folder / name, tmp_path / name)
+    record = {"type": "chat", "text": "Hello", "answer": ["Hi."], "gold": [], "pack": 0, "language": "text", "name": "", "facts": []}
+    (tmp_path / "chat.jsonl").write_text(json.dumps(record) + "\n")
+    both = Dataset(tmp_path, "tiny", codec, ("questions.jsonl", "chat.jsonl"))
+    batch = make_batch(both, prefix, both.packs[0][:3], both.examples[-1:], random.Random(1), "cpu")
+    assert int((batch.labels >= 0).sum()) == len(codec.answer(["Hi."])) and batch.target.sum() == 0
+    losses = forward(model, batch, Mode(), [(0, 0)])
+    assert float(losses.focus) == 0 and float(losses.answer) > 0
+    for name, parameter in model.named_parameters():
+        if name.endswith("lora_b"):
+            torch.nn.init.zeros_(parameter)
+    found = compared(model, lambda: answer_losses(model, prefix, both, both.examples[-1:], 3))
+    assert found["n"] == 1 and found["base"] > 0 and found["difference"] == 0
+    for name, parameter in model.named_parameters():
+        if name.endswith("lora_b"):
+            torch.nn.init.normal_(parameter)
+    assert compared(model, lambda: answer_losses(model, prefix, both, both.examples[-1:], 3))["difference"] != 0
 
 
 def test_rates_rise_and_fall():

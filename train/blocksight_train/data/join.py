@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-FILES = ("questions.jsonl", "asks.jsonl", "taught.jsonl")
+FILES = ("questions.jsonl", "asks.jsonl", "taught.jsonl", "chat.jsonl")
 
 
 def join(folders: Sequence[Path], models: Sequence[str], out: Path) -> None:
