@@ -17,11 +17,13 @@ import torch.nn.functional as F
 from .asking import Cache, rows
 from .batches import Dataset, Example
 from .data.codec import Codec
-from .layout import PREFIX
+from .layout import BLOCK, PREFIX
 from .model import Linear, Model
-from .reading import lay_out, read, segment_layer
+from .reading import Pack, lay_out, read, segment_layer
 from .report import interval
 from .tune import base_arguments, load_model
+
+AT_ONCE = 16  # conversations side by side
 
 
 def set_lora(model: Model, on: bool) -> None:
@@ -47,15 +49,32 @@ def segment_losses(model: Model, prefix: list[int], segments: list) -> list[floa
 @torch.no_grad()
 def answer_losses(model: Model, prefix: list[int], dataset: Dataset, examples: list[Example], segments: int) -> list[float]:
     """Mean loss of every answer's tokens, behind its question and the first `segments` of its pack, all of which are read."""
-    losses = []
+    losses = {}
+    for number in sorted({e.pack for e in examples}):
+        pack = read(model, prefix, [dataset.segment(s) for s in dataset.packs[number][: max(1, segments)]])
+        pack = pack if segments else without_segments(pack)
+        places = [i for i, e in enumerate(examples) if e.pack == number]
+        for a in range(0, len(places), AT_ONCE):
+            part = places[a : a + AT_ONCE]
+            losses |= zip(part, _side_by_side(model, pack, [examples[i] for i in part]))
+    return [losses[i] for i in range(len(examples))]
+
+
+def without_segments(pack: Pack) -> Pack:
+    """The prefix alone, which sees no segment."""
+    first = lambda stores: [t[:BLOCK] for t in stores]
+    parts = first(pack.keys), first(pack.values), first(pack.index_keys)
+    return Pack(*parts, pack.valid[:BLOCK], pack.block_segment[:1], pack.conversation)
+
+
+def _side_by_side(model: Model, pack: Pack, examples: list[Example]) -> list[float]:
     move = lambda v: torch.tensor(v, dtype=torch.long, device=model.device)
-    for e in examples:
-        pack = read(model, prefix, [dataset.segment(s) for s in dataset.packs[e.pack][:segments]])
-        ids, asked = e.prompt + e.answer, len(e.prompt)
-        position = move(range(pack.conversation, pack.conversation + len(ids)))
-        x = rows(model, pack, Cache(move([]), move([])), move(ids), torch.zeros_like(position), position, "dense")
-        losses.append(float(F.cross_entropy(model.logits(x[asked - 1 : -1]), move(e.answer))))
-    return losses
+    whole = [e.prompt + e.answer for e in examples]
+    conversation = move([c for c, ids in enumerate(whole) for _ in ids])
+    position = move([pack.conversation + j for ids in whole for j in range(len(ids))])
+    x = rows(model, pack, Cache(move([]), move([])), move([t for ids in whole for t in ids]), conversation, position, "dense")
+    own = x.split([len(ids) for ids in whole])
+    return [float(F.cross_entropy(model.logits(r[len(e.prompt) - 1 : -1]), move(e.answer))) for r, e in zip(own, examples)]
 
 
 def compared(model: Model, losses: Callable[[], list[float]]) -> dict:
@@ -79,7 +98,7 @@ def main(args: argparse.Namespace) -> None:
     print(json.dumps({"of": "segments", **compared(model, lambda: segment_losses(model, prefix, some))}), flush=True)
     if args.chat:
         answers = Dataset(args.data, args.model, codec, (args.chat,))
-        for segments in (0, 8):
+        for segments in (0, args.in_sight):
             found = compared(model, lambda: answer_losses(model, prefix, answers, answers.examples, segments))  # noqa: B023
             print(json.dumps({"of": "answers to general instructions", "segmentsInSight": segments, **found}), flush=True)
 
@@ -88,4 +107,5 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     base_arguments(parser)
     parser.add_argument("--segments", type=int, default=64)
     parser.add_argument("--chat", default="", help="file of answers to general instructions in --data")
+    parser.add_argument("--in-sight", type=int, default=8, help="segments that those are asked beside, besides none")
     parser.set_defaults(run=main)
