@@ -21,6 +21,7 @@ from .reading import Tokens, lay_out
 IGNORED = -100
 MOST_ROWS = 2304  # conversation rows of a pack
 MOST_QUESTIONS = 28
+CHAT = "chat"  # the type of general instructions, which have no gold and are not denied
 REMOVABLE = ("where", "what", "signature", "prose")
 INDEX_ROWS = 512  # rows that the index learns from in one step
 

@@ -15,16 +15,18 @@ import json
 import random
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
-from .batches import Dataset
+from .batches import CHAT, Dataset
 from .data.codec import Codec
 from .data.instructions import instructions
 from .model import Model
 from .parts import Weights
+from .report import ABSENT
 
 SYSTEM = "You are an expert programmer. Answer from the given source code in two to four plain sentences. Quote names in backticks. No lists, no code blocks, no headings."
 CHAT_SYSTEM = "You are a helpful assistant for programmers. Answer briefly: a few sentences, or a short piece of code."
@@ -32,6 +34,10 @@ REFUSAL = re.compile(
     r"(as an ai|i cannot|i can't|not (explicitly )?(provided|shown|given|defined|mentioned)|without (seeing|more)|based on the provided|it is not clear)",
     re.I,
 )
+
+
+CHAT_REFUSAL = re.compile(r"as an ai\b|i can(no|['’])t\b|i('m|’m| am) (sorry|unable)", re.I)
+MARKER = re.compile(r"<\|?(im_start|im_end|file_sep|endoftext)\|?>")
 
 
 def chat_prompt(codec: Codec, system: str, user: str) -> list[int]:
@@ -61,6 +67,12 @@ def acceptable(answer: str, sources: str) -> bool:
     quoted = re.findall(r"`([^`]+)`", answer)
     names = {n for q in quoted for n in re.findall(r"[A-Za-z_]\w+", q)}
     return all(re.search(rf"\b{re.escape(n)}\b", sources) for n in names)
+
+
+def acceptable_chat(answer: str, complete: bool) -> bool:
+    """A whole answer that refuses nothing, denies nothing and leaves no code block open."""
+    whole = complete and len(answer) > 1 and answer.count("```") % 2 == 0
+    return whole and not any(pattern.search(answer) for pattern in (CHAT_REFUSAL, ABSENT, MARKER))
 
 
 def _attend(q: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -139,7 +151,8 @@ def main(args: argparse.Namespace) -> None:
     weights = Weights(args.base, device)
     model = Model(weights.spec, weights, device, lora=())  # untuned
     codec = Codec.load(args.tokenizer)
-    dataset = Dataset(args.data, args.model, codec, () if args.instructions else ("asks.jsonl",))
+    file = "questions.jsonl" if args.instructions else "asks.jsonl"
+    dataset = Dataset(args.data, args.model, codec, (file,))
     generator = torch.Generator(device).manual_seed(args.seed)
     stop = {codec.markers.end, *args.stop}
     answer = lambda prompts: generate(model, prompts, args.steps, stop, args.temperature, generator)
@@ -173,17 +186,28 @@ def prose(dataset: Dataset, codec: Codec, args: argparse.Namespace, answer) -> I
 
 
 def chat(dataset: Dataset, codec: Codec, args: argparse.Namespace, answer) -> Iterator[tuple[int, list[dict]]]:
-    """As `prose`, of general instructions. Only whole answers are kept."""
+    """As `prose`, of general instructions. A record's language is the one that most questions about its pack have."""
     texts, rng = instructions(args.seed, args.held_out)[: args.instructions], random.Random(args.seed)
+    counted = [Counter(e.record["language"] for e in examples) for examples in dataset.of_pack()]
+    languages = [count.most_common(1)[0][0] if count else "" for count in counted]
     for a in range(0, len(texts), args.batch):
         part = texts[a : a + args.batch]
         kept = []
         for text, (ids, complete) in zip(part, answer([chat_prompt(codec, CHAT_SYSTEM, t) for t in part])):
             said = codec.decode(ids).strip()
-            if complete and said and not REFUSAL.search(said):
+            if acceptable_chat(said, complete):
                 pack = rng.randrange(len(dataset.packs))
                 kept.append(
-                    {"type": "chat", "text": text, "answer": [said], "gold": [], "pack": pack, "language": "text", "name": "", "facts": []}
+                    {
+                        "type": CHAT,
+                        "text": text,
+                        "answer": [said],
+                        "gold": [],
+                        "pack": pack,
+                        "language": languages[pack],
+                        "name": "",
+                        "facts": [],
+                    }
                 )
         yield len(part), kept
 
@@ -199,7 +223,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--most", type=int, default=4000)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=140)
+    parser.add_argument("--steps", type=int, default=140, help="most tokens of an answer")
     parser.add_argument("--longest", type=int, default=3200, help="tokens of the gold segments together")
     parser.add_argument("--temperature", type=float, default=0.5)
     parser.add_argument("--stop", type=int, nargs="*", default=[], help="further tokens that end an answer")

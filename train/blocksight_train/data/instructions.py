@@ -1,95 +1,149 @@
-"""General instructions: what a developer asks that has nothing to do with a repository. The untuned base answers them (`teach
---instructions`), and tuning on those answers keeps it able to chat. All of them are made here, from topics and wordings."""
+"""General instructions: what developers ask an assistant that has nothing to do with a repository. `teach` has the untuned base answer
+them, so that tuning keeps what it could do. All are written by us: topics times wordings."""
 
 from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Iterator, Sequence
 
-CONCEPTS = """a mutex;a semaphore;idempotence;a race condition;a deadlock;big-O notation;amortised cost;a hash table;a bloom filter;a B-tree;a trie;a heap;
-a linked list;a ring buffer;memoisation;recursion;tail calls;a closure;currying;a monad;lazy evaluation;garbage collection;reference counting;a memory leak;
-a dangling pointer;undefined behaviour;stack and heap memory;a cache line;branch prediction;virtual memory;a page fault;a system call;a process and a thread;
-a coroutine;an event loop;backpressure;a message queue;publish and subscribe;eventual consistency;the CAP theorem;a two-phase commit;optimistic locking;
-a database index;a foreign key;database normalisation;an SQL join;a transaction's isolation level;write-ahead logging;sharding;replication;a load balancer;
-a reverse proxy;DNS;the TLS handshake;a certificate authority;public-key encryption;a digital signature;a salted hash;a session cookie;CSRF;cross-site scripting;
-SQL injection;OAuth;a JSON web token;CORS;HTTP caching;an ETag;HTTP status codes;a webhook;WebSockets;REST;gRPC;GraphQL;a content delivery network;TCP slow start;
-UDP;a checksum;compression with Huffman codes;run-length encoding;UTF-8;Unicode normalisation;endianness;floating-point rounding;two's complement;bit masks;
-regular expressions;a finite-state machine;a parser;an abstract syntax tree;a compiler's front end;just-in-time compilation;static typing;duck typing;generics;
-variance of type parameters;an interface;composition over inheritance;dependency injection;the observer pattern;the visitor pattern;a singleton;a factory;
-a pure function;immutability;structural sharing;unit tests;property-based tests;a mock;code coverage;continuous integration;a feature flag;a canary release;
-blue-green deployment;a container image;a package lock file;semantic versioning;a monorepo;git rebase;a merge conflict;git bisect;a pull request;a code review;
-technical debt;refactoring;logging levels;tracing;a flame graph;a histogram of latencies;the 99th percentile;rate limiting;exponential backoff;a circuit breaker;
-a timeout;a retry;a cron job;an environment variable;a shell pipe;standard error;a symbolic link;file permissions;a file descriptor;a Unix socket;
-gradient descent;overfitting;a word embedding;the attention of a transformer;quantisation of a neural network;beam search;a tokenizer;a confusion matrix"""
+from .topics import (
+    BUGS,
+    CHANGES,
+    CHOICES,
+    CHORES,
+    CONCEPTS,
+    DATA,
+    GIT,
+    MESSAGES,
+    NAMING,
+    PAIRS,
+    PATTERNS,
+    PUZZLES,
+    QUERIES,
+    QUESTIONS,
+    SENTENCES,
+    SMALL_TALK,
+    TASKS,
+)
 
-WORDINGS = [
-    "What is {c}?", "Explain {c} in two sentences.", "Explain {c} to someone new to programming.", "Why does {c} matter?", "Give a short example for {c}.",
-    "What is {c} good for, and when would you avoid it?", "What do people get wrong about {c}?", "Summarise {c} in one sentence.",
-]  # fmt: skip
+HELD_OUT = 8  # one topic in so many is never trained on
+LANGUAGES = ("Python", "TypeScript", "JavaScript", "Go", "Rust", "Java", "C")
+WORDINGS_OF_TASK = 2  # in each language; a task has seven languages, and would else be asked far more often than a concept
 
-PAIRS = """a stack|a queue;a list|a tuple;a thread|a process;TCP|UDP;HTTP/1.1|HTTP/2;SQL databases|document stores;merge|rebase;unit tests|integration tests;
-static typing|dynamic typing;compiled languages|interpreted languages;authentication|authorisation;encryption|hashing;latency|throughput;
-horizontal scaling|vertical scaling;breadth-first search|depth-first search;quicksort|mergesort;inheritance|composition;optimistic locking|pessimistic locking;
-JSON|YAML;REST|GraphQL;a library|a framework;concurrency|parallelism;a compiler|a linker;symmetric encryption|public-key encryption;
-a virtual machine|a container;polling|webhooks;pass by value|pass by reference;a shallow copy|a deep copy;an array|a linked list;a class|an interface;
-a left join|an inner join;a primary key|a unique key;mocking|stubbing;var|let in JavaScript;null|undefined in JavaScript;String|&str in Rust;
-a slice|an array in Go;== and equals in Java|identity and equality;a generator|a list in Python;async functions|threads"""
+EXPLAIN = (
+    "What is {t}?", "Explain {t}.", "Explain {t} in two sentences.", "explain {t} like I'm five", "What does one use {t} for?", "Can you explain {t} to a beginner?",
+    "I keep reading about {t}. What does it mean?", "Describe {t} with an example.", "Why does {t} matter?", "{t}, in plain words?", "Give me a short definition of {t}.",
+    "What should every developer know about {t}?", "what's {t}", "In an interview I was asked about {t}. What would a good answer be?",
+    "Give a short example for {t}.", "What is {t} good for, and when would you avoid it?", "What do people get wrong about {t}?", "Summarise {t} in one sentence.",
+)  # fmt: skip
+COMPARE = (
+    "What is the difference between {a} and {b}?", "{a} vs {b}?", "Compare {a} with {b}.", "When do I choose {a} over {b}?", "Explain {a} and {b} and how they differ.",
+    "difference {a} / {b}", "I mix up {a} and {b}. How can I tell them apart?", "Which is better, {a} or {b}, and when?",
+    "{a} or {b}: when would you take which?",
+)  # fmt: skip
+WRITE = (
+    "Write a function in {l} that {t}.", "{l}: a function that {t}", "Show me {l} code that {t}.", "How do I write a function that {t} in {l}?",
+    "I need a short {l} function. It {t}.", "Give me a {l} snippet which {t}, without explanation.", "Please write {l} code for a function that {t}, with one comment.",
+    "In {l}, how would I write a function that {t}? Keep it short.",
+)  # fmt: skip
+QUERY = (
+    "Write an SQL query to {t}.",
+    "SQL to {t}?",
+    "How do I {t} in SQL?",
+    "Show me how to {t} with SQL.",
+    "In Postgres, how would you {t}?",
+    "I want to {t}. Which SQL statement do I need?",
+)
+SHELL = (
+    "Write a shell command to {t}.", "How do I {t} in bash?", "bash: {t}", "On Linux, how can I {t}?", "One-liner to {t}, please.", "Which command lets me {t}?", "{t} from the terminal",
+)  # fmt: skip
+MATCH = (
+    "Write a regular expression that matches {t}.",
+    "regex for {t}",
+    "How do I match {t} with a regex?",
+    "Which regular expression finds {t}? Explain its parts.",
+)
+WITH_GIT = (
+    "How do I {t} with git?",
+    "git: {t}",
+    "Which git command do I use to {t}?",
+    "I want to {t} in git.",
+    "What is the safest way to {t} in git?",
+)
+MEANS = (
+    "What does \"{t}\" mean?", "I get \"{t}\". What can I do?", "Why would I see {t}", "What usually causes the error \"{t}\"?", "how to fix: {t}", "Explain this error to me: {t}",
+)  # fmt: skip
+FIND = (
+    "What is wrong with this?\n\n{t}", "Find the bug:\n{t}", "This does not do what I want. Why?\n```\n{t}\n```", "Spot the mistake in these lines:\n\n```\n{t}\n```",
+    "bug?\n{t}", "Can you fix this snippet?\n```\n{t}\n```", "Review this code:\n```\n{t}\n```", "Where is the error here, in one sentence?\n\n{t}",
+)  # fmt: skip
+REWRITE = (
+    "Rewrite this more clearly: {t}", "Make this shorter: {t}", "Say this in plain words: {t}", "Rephrase it politely: \"{t}\"", "Put this in one short sentence: {t}",
+    "Correct the style of this sentence: {t}", "Explain this to somebody who is not technical: {t}", "Turn this into two bullet points: {t}", "Sum up in at most eight words: {t}",
+    "Rewrite in the active voice: {t}", "Translate into German: {t}", "Translate into French: {t}", "Turn this into a title of at most six words: {t}",
+)  # fmt: skip
+WEIGH = (
+    "What are the pros and cons of {t}?", "Name two advantages and two drawbacks of {t}.", "pros and cons: {t}", "Is {t} a good idea?", "What speaks against {t}?",
+    "Why do some people like {t} and others not?", "When would you advise against {t}?",
+)  # fmt: skip
+TURN = ("Convert this to {f}:\n{t}", "Turn this into {f}:\n\n{t}", "{t}\n\nas {f}, please", "Write the following as {f}:\n```\n{t}\n```")
+NAME = ("Suggest a name for {t}.", "What would you call {t}?", "Give me three names for {t}.", "I'm looking for a good name for {t}.")
+COMMIT = (
+    "Write a commit message for this change: {t}",
+    "One-line commit message: {t}",
+    "How would you word a changelog entry for this? {t}",
+    "Release note, one sentence: {t}",
+)
 
-PAIR_WORDINGS = ["What is the difference between {a} and {b}?", "{a} or {b}: when would you take which?", "Compare {a} with {b} briefly."]
 
-TASKS = """reverses a string;checks whether a number is prime;counts the words in a text;finds the largest value in a list;removes duplicates and keeps the order;
-sums the digits of a number;checks whether a string is a palindrome;merges two sorted lists;computes the n-th Fibonacci number;groups words by their first letter;
-flattens a nested list one level;converts Celsius to Fahrenheit;finds the most frequent element;rotates a list by k places;swaps the keys and values of a map;
-reads lines and prints the longest one;computes the greatest common divisor;validates that brackets are balanced;formats a number with thousands separators;
-splits a list into chunks of a given size;computes the mean of some numbers;turns snake_case into camelCase;counts how often each character occurs;
-finds two numbers that add up to a target;transposes a matrix;does a binary search;retries a call three times;clamps a value to a range"""
-
-LANGUAGES = ["Python", "TypeScript", "JavaScript", "Go", "Rust", "Java", "C"]
-TASK_WORDINGS = ["Write a {l} function that {t}.", "In {l}, how would I write a function that {t}? Keep it short."]
-
-SENTENCES = """The meeting was moved because the people who were supposed to present had not finished what they wanted to show.;
-We should not deploy on Fridays unless there is a reason that everyone agrees on.;The parser fails if a comment is the last thing in the file.;
-Users complain that the page is slow, but only when they have many projects.;The build is red since somebody renamed a folder without changing the script.;
-Please make sure that you have saved your work before you restart the machine.;It is not impossible that the cache holds values that are no longer true.;
-The function takes a path and gives back the lines that are not empty.;Our customers expect an answer within one day, and we mostly manage that.;
-This change makes the start faster at the cost of a little more memory."""
-
-SENTENCE_WORDINGS = [
-    "Make this sentence shorter: {s}", "Say this more politely: {s}", "Rewrite this in plain words: {s}", "Translate into German: {s}", "Translate into French: {s}",
-    "Turn this into a title of at most six words: {s}", "Write a commit message for this: {s}",
-]  # fmt: skip
-
-SMALL_TALK = """Hello;Hi there!;Thanks, that helped.;Good morning;Who are you?;What can you do?;Can you help me with my code?;That was wrong, try again.;
-Tell me a joke about programmers.;I am stuck. How do I start debugging?;How do I become a better programmer?;Which language should I learn first?;
-How do I name things well?;How long should a function be?;How do I ask a good question?;What makes a good commit message?;How do I read a stack trace?;
-How do I review somebody else's code?;When should I write comments?;How do I estimate a task?;What should a README contain?;How do I say no to a feature?;
-How do I find the slow part of a program?;Is it worth learning Vim?;Tabs or spaces?;What is 17 times 23?;What is 2 to the power of 12?;How many bytes are in a mebibyte?;
-Convert 255 to hexadecimal.;Convert 0b1011 to decimal.;How many days has a leap year?;Sort these: pear, apple, fig.;Spell 'necessary'.;What is the plural of 'index'?;
-Give me three names for a log viewer.;Turn {"a": 1, "b": [2, 3]} into YAML.;Write the JSON for a person with a name and an age.;
-What does HTTP 404 mean?;What does HTTP 429 mean?;What does `chmod 644` do?;What does `grep -r` do?;What does `git stash` do?;How do I undo my last commit?;
-How do I list all files larger than 10 MB in a folder?;How do I find out which process listens on a port?;How do I kill a process by its name?;
-What does `x = x or []` do in Python?;Why is 0.1 + 0.2 not 0.3?;What does `await` do?;What does the `?` operator do in Rust?;What does `defer` do in Go?;
-What does `final` mean in Java?;What is `this` in JavaScript?;How do I read a file line by line in Python?;How do I sleep for a second in Go?"""
+def filled(wording: str, **words: str) -> str:
+    """The wording with its words in; what a word holds in braces stays as it is. A sentence begins with a capital where its wording does."""
+    text = wording
+    for key, word in words.items():
+        text = text.replace("{" + key + "}", word)
+    return text[0].upper() + text[1:] if wording[-1] in ".?" and wording[0] == "{" else text
 
 
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.replace("\n", " ").split(";") if part.strip()]
+def _about(topics: Sequence[str], wordings: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for topic in topics:
+        yield from ((topic, filled(w, t=topic)) for w in wordings)
 
 
-def _is_held_out(topic: str) -> bool:
-    """One topic in eight, whatever the seed, so that no wording of a held-out topic is ever learnt."""
-    return hashlib.sha256(topic.encode()).digest()[0] % 8 == 0
+def _tasks() -> Iterator[tuple[str, str]]:
+    for i, task in enumerate(TASKS):
+        for j, language in enumerate(LANGUAGES):
+            for k in range(WORDINGS_OF_TASK):
+                yield task, filled(WRITE[(i + 3 * j + k) % len(WRITE)], l=language, t=task)
+
+
+def by_topic() -> dict[str, list[str]]:
+    """Every instruction there is, by its topic."""
+    plain = (
+        (CONCEPTS, EXPLAIN), (QUERIES, QUERY), (CHORES, SHELL), (PATTERNS, MATCH), (GIT, WITH_GIT), (MESSAGES, MEANS), (BUGS, FIND),
+        (SENTENCES, REWRITE), (CHOICES, WEIGH), (NAMING, NAME), (CHANGES, COMMIT),
+    )  # fmt: skip
+    made = [pair for topics, wordings in plain for pair in _about(topics, wordings)]
+    made += [(f"{a}|{b}", filled(w, a=a, b=b)) for a, b in PAIRS for w in COMPARE]
+    made += _tasks()
+    made += [(data, filled(w, f=form, t=data)) for data, forms in DATA for form in forms for w in TURN]
+    made += [(wordings[0], w) for wordings in PUZZLES for w in wordings]
+    made += [(text, text) for text in QUESTIONS]
+    made += [(occasion, w) for occasion, wordings in SMALL_TALK.items() for w in wordings]
+    found: dict[str, list[str]] = {}
+    for topic, text in made:
+        found.setdefault(topic, []).append(text)
+    return found
+
+
+def is_held_out(topic: str) -> bool:
+    """Fixed by the topic's name, so that what one seed trains on is never what another is measured with."""
+    return hashlib.sha256(topic.encode()).digest()[0] % HELD_OUT == 0
 
 
 def instructions(seed: int, held_out: bool) -> list[str]:
-    """All instructions of the learnt or of the held-out topics, in a random order."""
-    found: list[tuple[str, str]] = [(c, w.format(c=c)) for c in _split(CONCEPTS) for w in WORDINGS]
-    for pair in _split(PAIRS):
-        a, b = pair.split("|")
-        found += [(pair, w.format(a=a, b=b)) for w in PAIR_WORDINGS]
-    found += [(t, w.format(l=name, t=t)) for t in _split(TASKS) for name in LANGUAGES for w in TASK_WORDINGS]
-    found += [(s, w.format(s=s)) for s in _split(SENTENCES) for w in SENTENCE_WORDINGS]
-    found += [(t, t) for t in _split(SMALL_TALK)]
-    kept = list(dict.fromkeys(text[0].upper() + text[1:] for topic, text in found if _is_held_out(topic) == held_out))
-    random.Random(seed).shuffle(kept)
-    return kept
+    """All instructions about the topics that are held out, or about the others, each once, in an order that the seed decides."""
+    texts = [text for topic, texts in by_topic().items() if is_held_out(topic) == held_out for text in texts]
+    texts = list(dict.fromkeys(texts))
+    random.Random(seed).shuffle(texts)
+    return texts
