@@ -12,12 +12,14 @@ import re
 from pathlib import Path
 from statistics import median
 
+from .batches import CHAT
 from .data.codec import Codec
 from .data.family import family
 from .inventions import Packs
 from .pointer import Candidate, chosen
 
 ABSENT = re.compile(r"not defined in this repository|is not in this repository|no .{1,60} in this repository", re.I)
+CITATION = re.compile(r"<\|?file_sep\|?>([^\n]+)")
 WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 RESAMPLES = 1000
 
@@ -59,7 +61,7 @@ def recall(record: dict, k: int) -> float:
 
 def citation_right(record: dict) -> float:
     """The first location that the answer names is a gold file. Without citations it may name a path in any way."""
-    match = re.search(r"<\|?file_sep\|?>([^\n]+)", record["answer"])
+    match = CITATION.search(record["answer"])
     if match is None:
         return float(named_file(record) in record["gold"]) if not record.get("pointed") else 0.0
     if record.get("cited"):
@@ -100,6 +102,11 @@ def facts_given(record: dict) -> float:
     """Share of the facts that the answer holds, each in one of its spellings."""
     answer = record["answer"].lower()
     return sum(any(spelling.lower() in answer for spelling in fact) for fact in record["facts"]) / len(record["facts"])
+
+
+def denied_or_cited(record: dict) -> float:
+    """What no answer to a general instruction should do: say that something is not in the repository, or name a place in it."""
+    return float(bool(ABSENT.search(record["answer"]) or CITATION.search(record["answer"])))
 
 
 def words(record: dict) -> int:
@@ -148,8 +155,8 @@ def main(args: argparse.Namespace) -> None:
     print(table(rows), "\n")
     answering = {name: records for name, (_, records) in loaded.items() if any("answer" in r for r in records.values())}
     if answering:
-        with_gold = [k for k in keys if first[k]["gold"]]
-        absent = [k for k in keys if not first[k]["gold"] and k[1] != "chat"]  # what is general is about nothing here, and is not denied
+        about, chat = [k for k in keys if k[1] != CHAT], [k for k in keys if k[1] == CHAT]  # what is general is about nothing here
+        with_gold, absent = [k for k in about if first[k]["gold"]], [k for k in about if not first[k]["gold"]]
         one = [k for k in with_gold if len(first[k]["gold"]) == 1]
         measures = {
             "citation right, where": ([k for k in one if k[1] == "where"], citation_right),
@@ -158,6 +165,7 @@ def main(args: argparse.Namespace) -> None:
             "facts given, hand-written": ([k for k in with_gold if first[k].get("facts")], facts_given),
             "absent, said so": (absent, lambda r: float(bool(ABSENT.search(r["answer"])))),
             "present, called absent": (with_gold, lambda r: float(bool(ABSENT.search(r["answer"])))),
+            "chat, denied or cited": (chat, denied_or_cited),
         }
         rows = [["answers", "n", *answering]]
         for name, (members, measure) in measures.items():
@@ -171,13 +179,13 @@ def main(args: argparse.Namespace) -> None:
         rows.append(
             [
                 "words of an answer, median",
-                str(len(keys)),
-                *(str(median(words(records[k]) for k in keys)) for records in answering.values()),
+                str(len(about)),
+                *(str(median(words(records[k]) for k in about)) if about else "–" for records in answering.values()),
             ]
         )
         if args.data:
             packs = Packs([Path(p) for p in args.data], args.model, Codec.load(args.tokenizer))
-            for name, members in (("by hand", [k for k in with_gold if first[k].get("facts")]), ("all", keys)):
+            for name, members in (("by hand", [k for k in with_gold if first[k].get("facts")]), ("all", about)):
                 cells = []
                 for records in answering.values():
                     invented = [packs.quoted(records[k]) for k in members if packs.knows(records[k])]

@@ -23,7 +23,7 @@ import torch
 from . import adapter
 from .asking import ask, focus
 from .attention import KERNELS, use_kernels
-from .batches import INDEX_ROWS, Batch, Dataset, Example, Sampler, make_batch
+from .batches import CHAT, INDEX_ROWS, Batch, Dataset, Example, Sampler, make_batch
 from .data.codec import Codec
 from .model import Model
 from .parts import Weights
@@ -44,7 +44,7 @@ MOST_SKIPPED = 10  # steps in a row without a finite gradient, before a stage gi
 WEIGHTS = {
     "where": 0.4, "doc": 1.2, "signature": 0.6, "absent": 1.0, "what": 0.4, "callers": 0.7, "constant": 0.4, "default": 0.4, "base": 0.3,
     "error": 0.9, "twice": 0.3, "complete": 0.4, "quote": 0.4, "commit": 1.4, "sentence": 1.2, "prose": 2.0,
-    "test": 1.2, "change": 1.2, "heading": 1.2, "option": 0.9, "chat": 0.6,
+    "test": 1.2, "change": 1.2, "heading": 1.2, "option": 0.9, CHAT: 0.6,
 }  # fmt: skip
 
 
@@ -94,7 +94,7 @@ class Miner:
             wanted = dict.fromkeys(g for i in part for g in golds[i])
             wrong = share[list(part)].clone()
             for row, i in enumerate(part):
-                wrong[row, golds[i]] = 0
+                wrong[row, golds[i] if asked[i].type != CHAT else slice(None)] = 0  # for an instruction none is the wrong one
             for s in wrong.amax(0).argsort(descending=True).tolist():
                 if len(wanted) >= segments:
                     break
