@@ -110,6 +110,8 @@ def rows(
                 picked = None
                 if callable(source):
                     picked = source(i, g, part, h[part])
+                    if picked is not None and shown is not None:
+                        picked = picked[0], picked[1] & shown[part].gather(1, picked[0])
                 elif source != "dense":
                     scores = block_scores(dots_of(source, qg, keys, index_q[part, g], pack.index_keys[i]), valid)
                     picked = choose(scores, free[part])

@@ -74,26 +74,41 @@ def test_files_of_several_repositories_are_told_apart_and_cited_by_path(model, t
     assert {path.split(":")[0] for r in found for path, _ in r["files"]} == {"owner/first", "owner/second"}
 
 
-@pytest.mark.parametrize("source", ["trained", "dense"])
+@pytest.mark.parametrize("source", ["trained", "keys", "dense"])
 def test_hidden_segments_are_as_if_they_had_not_been_read(model, dataset, codec, prefix, source):
-    """Answers, focus and citations of a question that sees three segments of seven are those over a pack of these three."""
+    """Answers, focus and citations of two questions, one of which sees five segments of seven and the other one, side by side, are those
+    over packs of these segments."""
     model.logits = opening_citations(model, codec)
-    shown, prompts = [1, 4, 5], [codec.prompt("Where is `Store2`?"), codec.prompt("What does `load` do?")]
+    seen_of, prompts = [[0, 1, 2, 4, 5], [3]], [codec.prompt("Where is `Store2`?"), codec.prompt("What does `load` do?")]
     whole = read(model, prefix, [dataset.segment(s) for s in range(7)])
-    few = read(model, prefix, [dataset.segment(s) for s in shown])
-    sees = (whole.block_segment[None] == torch.tensor([-1, *shown])[:, None]).any(0).repeat(2, 1)
-    answers, pointers = [], []
-    for pack, segments, mask in ((whole, range(7), sees), (few, shown, None)):
+    sees = torch.stack([torch.isin(whole.block_segment, torch.tensor([-1, *shown])) for shown in seen_of])
+    assert sees[0].sum() > 16 > sees[1].sum(), "more blocks than a row reads, and fewer"
+
+    def asked(pack, segments, prompts, mask=None):
         paths = [dataset.paths[s] for s in segments]
-        pointers.append(
-            Pointer(model, pack, paths, {p: codec.citation(p)[1:] for p in paths}, codec.markers.file, HEADS, 20.0, source, 0.5, mask)
-        )
-        answers.append(ask(model, pack, len(paths), prompts, source, 6, {257}, pointers[-1], mask))
-    assert answers[0].ids == answers[1].ids
-    torch.testing.assert_close(answers[0].mass[..., shown], answers[1].mass)
-    assert float(answers[0].mass.sum()) == pytest.approx(float(answers[1].mass.sum()), rel=1e-5), "nothing hidden is read"
-    for hidden, alone in zip(pointers[0].seen[0], pointers[1].seen[0], strict=True):
-        assert [c.path for c in hidden] == [c.path for c in alone] and {c.path for c in hidden} == {dataset.paths[s] for s in shown}
+        ids = {p: codec.citation(p)[1:] for p in paths}
+        pointer = Pointer(model, pack, paths, ids, codec.markers.file, HEADS, 1.0, source, 0.5, mask)
+        return ask(model, pack, len(paths), prompts, source, 6, {257}, pointer, mask), pointer.seen
+
+    answers, pointed = asked(whole, range(7), prompts, sees)
+    for c, shown in enumerate(seen_of):
+        few = read(model, prefix, [dataset.segment(s) for s in shown])
+        alone, pointed_alone = asked(few, shown, prompts[c : c + 1])
+        assert answers.ids[c] == alone.ids[0]
+        hidden = [s for s in range(7) if s not in shown]
+        torch.testing.assert_close(answers.mass[:, :, c, shown], alone.mass[:, :, 0])
+        assert not answers.mass[:, :, c, hidden].any(), "nothing hidden is read"
+        for mine, other in zip(pointed[c], pointed_alone[0], strict=True):
+            assert [x.path for x in mine] == [x.path for x in other] and {x.path for x in mine} == {dataset.paths[s] for s in shown}
+            torch.testing.assert_close(torch.tensor([x[1:] for x in mine]), torch.tensor([x[1:] for x in other]), atol=1e-4, rtol=1e-4)
+
+
+def test_a_hidden_block_does_not_count_whoever_chooses(model, dataset, codec, prefix):
+    pack = read(model, prefix, [dataset.segment(s) for s in range(7)])
+    sees = torch.isin(pack.block_segment, torch.tensor([-1, 3]))[None]
+    every = lambda layer, group, part, h: (torch.arange(1, pack.blocks).repeat(len(h), 1), torch.ones(len(h), pack.blocks - 1).bool())
+    by_choice, dense = (ask(model, pack, 7, [codec.prompt("Where?")], source, 0, set(), sees=sees).mass for source in (every, "dense"))
+    torch.testing.assert_close(by_choice, dense)
 
 
 def test_a_record_names_the_segments_read_most_and_read_sees_the_first_of_them_alone(model, dataset, codec, prefix, tmp_path):
