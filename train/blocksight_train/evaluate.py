@@ -48,12 +48,14 @@ def picked(examples: list[Example], per_type: int, seed: int, most: dict[str, in
 
 def ahead_of(args: argparse.Namespace) -> dict[tuple[str, str, str], list[int]] | None:
     """By question, the segments that it may read: the first of the scout's record. None: everything."""
-    if not args.read:
+    if not args.read and not args.ahead:
         return None
+    if args.read < 1:
+        raise SystemExit("--ahead is the order that --read takes: give --read N, for example 8")
     if not args.ahead:
         raise SystemExit("--read N needs the scout's order: give --ahead RECORDS, which `evaluate` of the scout wrote over the same data")
-    if args.together or args.cut:
-        raise SystemExit("--read is for whole packs, one by one: leave out --together and --cut")
+    if args.together or args.cut or args.layout != "independent":
+        raise SystemExit("--read is for whole packs, one by one: leave out --together and --cut, and --layout causal")
     if args.read > SHOWN_SEGMENTS:
         raise SystemExit(f"records hold the scout's first {SHOWN_SEGMENTS} segments: --read {args.read} asks for more")
     records = load(args.ahead)[1]
@@ -104,15 +106,25 @@ class Evaluation:
     def _key(self, e: Example) -> tuple[str, str, str]:
         return self.dataset.names[e.pack], e.type, e.record["text"]
 
+    def _shown(self, e: Example, segments: list[int]) -> list[int]:
+        """The places in `segments` of those that the question may read."""
+        if self.ahead is None:
+            return list(range(len(segments)))
+        place, shown = {s: i for i, s in enumerate(segments)}, self.ahead[self._key(e)]
+        if not set(shown) <= set(place):
+            raise SystemExit(
+                f"{self.args.ahead} names segments that {self.dataset.names[e.pack]} does not have: evaluate the scout over --data"
+            )
+        return sorted(place[s] for s in shown)
+
     def _sees(self, examples: list[Example], segments: list[int], pack: Pack) -> torch.Tensor | None:
         """What each question may read: bool [questions, blocks]."""
         if self.ahead is None:
             return None
         shown = torch.zeros(len(examples), len(segments) + 1, dtype=torch.bool)
         shown[:, -1] = True  # the prefix's block has the segment -1
-        place = {s: i for i, s in enumerate(segments)}
         for row, e in zip(shown, examples):
-            row[[place[s] for s in self.ahead[self._key(e)]]] = True
+            row[self._shown(e, segments)] = True
         return shown.to(self.model.device)[:, pack.block_segment]
 
     def question_heads(self, known: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], list, float]:
@@ -177,7 +189,10 @@ class Evaluation:
     def _records(self, material: Material, examples: list[Example], answers: Answers, heads, pointer) -> Iterator[dict]:
         share = focus(answers.mass, heads).tolist()
         for c, e in enumerate(examples):
-            ranked = sorted(by_file(share[c], material.labels).items(), key=lambda item: -item[1])
+            # What was hidden has no rank: with a focus of 0 its place would be that in the pack, and a hit there luck.
+            shown = self._shown(e, material.segments)
+            of_file = by_file([share[c][i] for i in shown], [material.labels[i] for i in shown])
+            ranked = sorted(of_file.items(), key=lambda item: -item[1])
             pointed = pointer.seen.get(c, []) if pointer else []
             together = {"together": material.names} if len(material.names) > 1 else {}
             yield {
@@ -186,8 +201,8 @@ class Evaluation:
                 "answer": self.codec.decode(answers.ids[c]), "files": [[p, round(f, 6)] for p, f in ranked[:SHOWN_FILES]],
                 "pointed": [[list(x) for x in candidates] for candidates in pointed],
                 "cited": [chosen(candidates, pointer.weight).path for candidates in pointed],
-                "ofFiles": len(ranked),
-                "segments": [material.segments[i] for i in sorted(range(len(share[c])), key=lambda i: -share[c][i])[:SHOWN_SEGMENTS]],
+                "ofFiles": len(set(material.labels)),
+                "segments": [material.segments[i] for i in sorted(shown, key=lambda i: -share[c][i])[:SHOWN_SEGMENTS]],
                 "facts": e.record.get("facts", []),
                 **together,
             }  # fmt: skip
@@ -228,8 +243,10 @@ def coverage(evaluation: Evaluation, most_packs: int, questions: int) -> float:
     for number, (material, pack, examples, _) in enumerate(evaluation.packs()):
         if number == most_packs:
             break
-        prompts = [e.prompt for e in examples[:: max(1, len(examples) // questions)]][:questions]
-        found.append(ask(evaluation.model, pack, len(material.segments), prompts, "dense", 0, set()).covered)
+        asked = examples[:: max(1, len(examples) // questions)][:questions]
+        sees = evaluation._sees(asked, material.segments, pack)
+        prompts = [e.prompt for e in asked]
+        found.append(ask(evaluation.model, pack, len(material.segments), prompts, "dense", 0, set(), sees=sees).covered)
     return float(np.mean(found))
 
 
@@ -238,17 +255,18 @@ def main(args: argparse.Namespace) -> None:
     codec = Codec.load(args.tokenizer)
     prefix, heads = metadata["layout"]["prefix"], [tuple(h) for h in metadata["questionHeads"]]
     cites = args.cites or "citation" in metadata["layout"]
-    make = lambda folder: Evaluation(model, Dataset(folder, args.model, codec, tuple(args.files)), codec, prefix, args, cites)
+    make = lambda folder, args: Evaluation(model, Dataset(folder, args.model, codec, tuple(args.files)), codec, prefix, args, cites)
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     extra: dict[str, object] = {"heads": heads}
     if args.choose_heads:
         known = heads
-        heads, steps, score = make(args.choose_heads).question_heads(known)
+        whole = argparse.Namespace(**{**vars(args), "read": 0, "ahead": ""})  # the scout's records are of --data alone
+        heads, steps, score = make(args.choose_heads, whole).question_heads(known)
         print("question heads", json.dumps(steps), "the adapter's own", known, score, flush=True)
         extra = {"heads": heads, "headScores": steps, "ownScore": score}
         out.with_suffix(".heads.json").write_text(json.dumps(heads))
-    evaluation = make(args.data)
+    evaluation = make(args.data, args)
     if args.coverage:
         extra["coverage"] = coverage(evaluation, args.coverage, 8)
         print("coverage", extra["coverage"], flush=True)

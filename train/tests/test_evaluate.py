@@ -122,7 +122,8 @@ def test_a_record_names_the_segments_read_most_and_read_sees_the_first_of_them_a
     assert len(found) == len(first) - 1, "a question without a record is left out"
     for r, ahead in zip(found, first):
         shown = {dataset.paths[s] for s in ahead["segments"][:2]}
-        assert {path for path, focus in r["files"] if focus > 0} == shown and set(r["cited"]) <= shown
+        assert {path for path, _ in r["files"]} == shown and set(r["cited"]) <= shown, "what was hidden has no rank"
+        assert sorted(r["segments"]) == sorted(ahead["segments"][:2]) and r["ofFiles"] == ahead["ofFiles"]
 
 
 def test_reading_in_the_scouts_order_needs_whole_packs_and_an_order(model, dataset, codec, prefix, tmp_path):
@@ -133,9 +134,20 @@ def test_reading_in_the_scouts_order_needs_whole_packs_and_an_order(model, datas
         ({"read": 8, "ahead": str(old)}, "run `evaluate` of the scout again"),
         ({"read": 99, "ahead": str(old)}, "first 32 segments"),
         ({"read": 8, "ahead": str(old), "cut": 16384}, "leave out --together and --cut"),
+        ({"read": 8, "ahead": str(old), "layout": "causal"}, "leave out .* --layout causal"),
+        ({"ahead": str(old)}, "give --read N"),
+        ({"read": -1, "ahead": str(old)}, "give --read N"),
     ):
         with pytest.raises(SystemExit, match=said):
             records(model, dataset, codec, prefix, **given)
+
+
+def test_records_of_other_data_are_refused(model, dataset, codec, prefix, tmp_path):
+    first = records(model, dataset, codec, prefix)
+    other = tmp_path / "other.jsonl"
+    other.write_text("".join(json.dumps(line) + "\n" for line in [{"source": "trained"}, *({**r, "segments": [900]} for r in first)]))
+    with pytest.raises(SystemExit, match="does not have"):
+        records(model, dataset, codec, prefix, read=1, ahead=str(other))
 
 
 def test_one_repository_is_read_as_before(model, dataset, codec, prefix):
