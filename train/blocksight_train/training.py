@@ -10,12 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from .attention import NEG, block_scores, choose, row_attention
+from .attention import NEG, block_scores, choose, flash_works, row_attention
 from .batches import IGNORED, Batch
 from .chosen import chosen_attention, chosen_works, pairs_of
 from .layout import BLOCK, PREFIX
 from .model import Layer, Model
 from .reading import segment_layer, to_slots
+from .spec import ModelSpec
 
 FOCUS_FLOOR = 1e-4
 TARGET_LOGITS = 1 << 28  # logits of an index target at once: 1 GiB in fp32, about three of them live
@@ -245,10 +246,17 @@ def layers_kept(model: Model, batch: Batch, mode: Mode, memory: int) -> int:
     return min(spec.layers, memory // layer)
 
 
+def try_kernels(spec: ModelSpec, device: torch.device) -> None:
+    """Each kernel is tried once a process. Within a checkpointed layer the trial would save tensors that its second run does not."""
+    shape = device, spec.heads, spec.groups, spec.head_dim
+    flash_works(*shape), chosen_works(*shape)
+
+
 def forward(model: Model, batch: Batch, mode: Mode, question_heads: list[tuple[int, int]], text_tokens: int = 0, memory: int = 0) -> Losses:
     """All losses of a batch. `text_tokens`: how many of the segments' own tokens are predicted. `memory`: bytes for layers that are not
     checkpointed."""
     tables, index, masses = tables_of(model, batch), [], []
+    try_kernels(model.spec, batch.ids.device)
     again = model.spec.layers - layers_kept(model, batch, mode, memory)
     x, rows = model.embed(batch.tokens.ids).requires_grad_(True), model.embed(batch.ids)
     for i, layer in enumerate(model.layers):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from blocksight_train import attention, chosen
+from blocksight_train import attention, chosen, training
 from blocksight_train.layout import BLOCK
 from blocksight_train.training import Mode, forward
 
@@ -87,3 +87,25 @@ def test_a_sparse_step_has_the_same_losses_and_gradients_with_and_without_masks(
     assert gradients.keys() == others.keys() and gradients
     for name, gradient in gradients.items():
         torch.testing.assert_close(others[name], gradient, rtol=1e-3, atol=1e-6)
+
+
+def test_a_kernel_is_tried_before_the_first_layer_that_runs_twice(model, dataset, prefix, plain_kernel, monkeypatch):
+    """What a trial saves for its own gradients would else belong to the layer, whose second run is refused for saving less."""
+    import random
+
+    from blocksight_train.batches import Sampler, make_batch
+
+    tried = []
+
+    @torch.enable_grad()
+    def trial(*shape):
+        if not tried:
+            tried.append(shape)
+            torch.ones(3, requires_grad=True).exp().sum().backward()
+        return True
+
+    monkeypatch.setattr(training, "chosen_works", trial)
+    sampler = Sampler(dataset, {}, random.Random(5))
+    batch = make_batch(dataset, prefix, *sampler.draw(6, 4), random.Random(6), "cpu")
+    forward(model, batch, Mode(True, "selected"), [(1, 0)], memory=0).answer.backward()
+    assert tried
