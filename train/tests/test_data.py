@@ -186,5 +186,7 @@ def test_absent_names_are_asked_for_in_the_wordings_of_those_that_are_there():
     for kind in phrasings.ABSENT_TOO:
         assert {w.format(n="name") for w in phrasings.PHRASINGS[kind][: -phrasings.HELD_OUT]} - kept <= drawn
         assert not {w.format(n="name") for w in phrasings.PHRASINGS[kind][-phrasings.HELD_OUT :]} & drawn
+    prose = {w.format(n="name") for w in phrasings.PROSE}
+    assert prose <= drawn and not prose & kept, "what `teach` answers in prose is asked about absent names too, and is held out for none"
     asked = {phrasings.phrase_absent(rng, True, "name") for _ in range(200)}
     assert asked == kept

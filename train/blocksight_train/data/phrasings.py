@@ -23,6 +23,11 @@ PHRASINGS: dict[str, list[str]] = {
         "Where in the repository: {d}", "What do I call for this? {d}", "Name the code behind this description: {d}",
     ],
     "signature": [
+        "What must be handed to {n}?", "Parameters of `{n}`?", "Which names have the arguments of `{n}`?", "Give the full signature of {n}.",
+        "With what do I have to call `{n}`?", "Repeat the definition line of `{n}` word by word.", "declaration of {n}", "`{n}`: signature?",
+        "In which order does `{n}` want its arguments?", "What is the type of the result of `{n}`?", "Of which type are the parameters of {n}?",
+        "Type out the line that opens `{n}`.", "What stands between the parentheses of `{n}`?", "I want to call `{n}`. What does it take?",
+        "Cite the header of `{n}`.",
         "How does the head of the definition of {n} read?", "Quote the declaration of `{n}`.", "What do I pass to `{n}`?",
         "Which types does `{n}` take and return?", "List the arguments of `{n}`.", "Give me the first line of {n}, as it stands.",
         "What does `{n}` want as input?", "Copy the signature of `{n}`.", "With which parameters is `{n}` defined?",
@@ -161,7 +166,7 @@ USED_ONLY = "`{n}` is used here, but it is not defined in this repository."
 PROSE = [
     "How does `{n}` work?", "Explain how `{n}` works.", "What does `{n}` return, and from what?", "What happens when `{n}` is called?",
     "Which errors can `{n}` raise, and when?", "What do the arguments of `{n}` mean?", "What are the main steps of `{n}`?",
-    "How does `{n}` handle bad input?", "What state does `{n}` keep?", "Describe `{n}` for a new contributor.", "What would break without `{n}`?",
+    "How does `{n}` handle bad input?", "What state does `{n}` keep?", "Introduce `{n}` to somebody who joins us.", "What would break without `{n}`?",
     "What if `{n}` is given nothing to work on?", "Why is `{n}` needed?", "How is `{n}` related to the code around it?", "What does `{n}` do?",
 ]  # fmt: skip
 PROSE_TWO = [
@@ -183,7 +188,8 @@ def phrase_absent(rng: random.Random, held_out: bool, name: str) -> str:
     if held_out:
         return phrase(rng, "absent", True, n=name)
     kept = PHRASINGS["absent"][-HELD_OUT:]
-    return rng.choice([w for kind in ABSENT_TOO for w in PHRASINGS[kind][:-HELD_OUT] if w not in kept]).format(n=name)
+    wordings = [*PROSE, *(w for kind in ABSENT_TOO for w in PHRASINGS[kind][:-HELD_OUT])]
+    return rng.choice([w for w in wordings if w not in kept]).format(n=name)
 
 
 def phrase(rng: random.Random, kind: str, held_out: bool, **words: str) -> str:
