@@ -51,11 +51,27 @@ function vitestCounts(file) {
   const brokenFiles = report.testResults.filter(
     (suite) => suite.status === "failed" && suite.assertionResults.length === 0,
   ).length;
+  for (const [name, tests] of skippedSuites(report)) {
+    process.stdout.write(`skipped: ${name} (${tests})\n`);
+  }
   return {
     passed: report.numPassedTests,
     failed: report.numFailedTests + brokenFiles,
     skipped: report.numPendingTests + report.numTodoTests,
   };
+}
+
+/** Name of a suite or a lone test, with its reason where it has one, to the number of its tests that were skipped. */
+function skippedSuites(report) {
+  const found = new Map();
+  for (const { ancestorTitles, title, status } of report.testResults.flatMap(
+    (suite) => suite.assertionResults,
+  )) {
+    if (status !== "skipped" && status !== "pending") continue;
+    const name = ancestorTitles[0] ?? title;
+    found.set(name, (found.get(name) ?? 0) + 1);
+  }
+  return found;
 }
 
 /** Counts of the last "N passed, N failed[, N skipped]" that a step printed. */

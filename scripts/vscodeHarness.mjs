@@ -34,7 +34,7 @@ export async function ensureHarness(say = () => {}) {
     return { harness: { ...(await ensureCodeServer(say)), chromium: chromium.path } };
   } catch (error) {
     return {
-      skip: `code-server ${CODE_SERVER} could not be installed from npm: ${lastLine(error)}`,
+      skip: `code-server ${CODE_SERVER} could not be installed from npm: ${reason(error)}`,
     };
   }
 }
@@ -119,6 +119,12 @@ function project(folder) {
 
 function isRootOnDebian() {
   return process.getuid?.() === 0 && existsSync("/etc/debian_version");
+}
+
+/** What npm says is wrong, in its lines before the one that names the log. */
+function reason(error) {
+  const lines = String(error.stderr ?? "").match(/^npm error (?!A complete log).*$/gm);
+  return lines ? lines.slice(0, 3).join(" ").replaceAll("npm error ", "") : lastLine(error);
 }
 
 function lastLine(error) {
