@@ -51,13 +51,11 @@ function vitestCounts(file) {
   const brokenFiles = report.testResults.filter(
     (suite) => suite.status === "failed" && suite.assertionResults.length === 0,
   ).length;
-  for (const [name, tests] of skippedSuites(report)) {
-    process.stdout.write(`skipped: ${name} (${tests})\n`);
-  }
   return {
     passed: report.numPassedTests,
     failed: report.numFailedTests + brokenFiles,
     skipped: report.numPendingTests + report.numTodoTests,
+    skippedSuites: skippedSuites(report),
   };
 }
 
@@ -123,6 +121,9 @@ for (const step of steps) {
   if (!ok && counts.failed === 0) counts.failed = 1;
   for (const key of Object.keys(total)) total[key] += counts[key];
   if (counts.failed > 0) failedSteps.push(step.name);
+  for (const [name, tests] of counts.skippedSuites ?? []) {
+    process.stdout.write(`skipped: ${name} (${tests})\n`);
+  }
   const seconds = ((Date.now() - start) / 1000).toFixed(0);
   process.stdout.write(`== ${step.name}: ${counts.failed === 0 ? "ok" : "FAILED"}, ${seconds} s\n`);
 }
