@@ -246,17 +246,19 @@ def layers_kept(model: Model, batch: Batch, mode: Mode, memory: int) -> int:
     return min(spec.layers, memory // layer)
 
 
-def try_kernels(spec: ModelSpec, device: torch.device) -> None:
-    """Each kernel is tried once a process. Within a checkpointed layer the trial would save tensors that its second run does not."""
+def try_kernels(spec: ModelSpec, mode: Mode, device: torch.device) -> None:
+    """Each kernel of a step is tried once a process. Within a checkpointed layer the trial would save tensors that its second run does not."""
     shape = device, spec.heads, spec.groups, spec.head_dim
-    flash_works(*shape), chosen_works(*shape)
+    flash_works(*shape)
+    if mode.sparse:
+        chosen_works(*shape)
 
 
 def forward(model: Model, batch: Batch, mode: Mode, question_heads: list[tuple[int, int]], text_tokens: int = 0, memory: int = 0) -> Losses:
     """All losses of a batch. `text_tokens`: how many of the segments' own tokens are predicted. `memory`: bytes for layers that are not
     checkpointed."""
     tables, index, masses = tables_of(model, batch), [], []
-    try_kernels(model.spec, batch.ids.device)
+    try_kernels(model.spec, mode, batch.ids.device)
     again = model.spec.layers - layers_kept(model, batch, mode, memory)
     x, rows = model.embed(batch.tokens.ids).requires_grad_(True), model.embed(batch.ids)
     for i, layer in enumerate(model.layers):

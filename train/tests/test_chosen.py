@@ -1,9 +1,12 @@
 """Rows over the blocks that they chose, joined from parts, against one softmax under a mask."""
 
+import random
+
 import pytest
 import torch
 
 from blocksight_train import attention, chosen, training
+from blocksight_train.batches import Sampler, make_batch
 from blocksight_train.layout import BLOCK
 from blocksight_train.training import Mode, forward
 
@@ -68,17 +71,16 @@ def test_parts_by_block_join_to_one_softmax_over_what_a_row_chose_and_so_do_grad
         torch.testing.assert_close(mine, other)
 
 
+def drawn_batch(dataset, prefix):
+    sampler = Sampler(dataset, {}, random.Random(5))
+    return make_batch(dataset, prefix, *sampler.draw(6, 4), random.Random(6), "cpu")
+
+
 def test_a_sparse_step_has_the_same_losses_and_gradients_with_and_without_masks(model, dataset, prefix, plain_kernel, monkeypatch):
-    import random
-
-    from blocksight_train.batches import Sampler, make_batch
-
     found = []
     for works in (False, True):
         monkeypatch.setattr(chosen, "_works", works)
-        sampler = Sampler(dataset, {}, random.Random(5))
-        batch = make_batch(dataset, prefix, *sampler.draw(6, 4), random.Random(6), "cpu")
-        losses = forward(model, batch, Mode(True, "selected"), [(1, 0)])
+        losses = forward(model, drawn_batch(dataset, prefix), Mode(True, "selected"), [(1, 0)])
         (losses.answer + losses.focus + losses.index).backward()
         found.append((losses.figures(), {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}))
         model.zero_grad(set_to_none=True)
@@ -91,10 +93,6 @@ def test_a_sparse_step_has_the_same_losses_and_gradients_with_and_without_masks(
 
 def test_a_kernel_is_tried_before_the_first_layer_that_runs_twice(model, dataset, prefix, plain_kernel, monkeypatch):
     """What a trial saves for its own gradients would else belong to the layer, whose second run is refused for saving less."""
-    import random
-
-    from blocksight_train.batches import Sampler, make_batch
-
     tried = []
 
     @torch.enable_grad()
@@ -105,7 +103,5 @@ def test_a_kernel_is_tried_before_the_first_layer_that_runs_twice(model, dataset
         return True
 
     monkeypatch.setattr(training, "chosen_works", trial)
-    sampler = Sampler(dataset, {}, random.Random(5))
-    batch = make_batch(dataset, prefix, *sampler.draw(6, 4), random.Random(6), "cpu")
-    forward(model, batch, Mode(True, "selected"), [(1, 0)], memory=0).answer.backward()
+    forward(model, drawn_batch(dataset, prefix), Mode(True, "selected"), [(1, 0)], memory=0).answer.backward()
     assert tried
