@@ -1,5 +1,6 @@
 // `npm run eval`: the shipped models over the hand-written questions of test/eval, beside what searches
 // find; `npm run eval -- --help` lists the options. The program is test/evaluation/evaluateHand.ts.
+// With --made FOLDER over questions that `python -m blocksight_train trees` wrote: test/evaluation/evaluateMade.ts.
 import process from "node:process";
 import { ensureBundles, ensureModels, ensureNative, ensurePackages, exitWith } from "./setup.mjs";
 
@@ -16,4 +17,4 @@ try {
 
 // Only now are the packages there.
 const { runEvaluation } = await import("./runEvaluation.mjs");
-await runEvaluation("evaluateHand");
+await runEvaluation(process.argv.includes("--made") ? "evaluateMade" : "evaluateHand");

@@ -35,6 +35,7 @@ Without --all: the first N (4) questions of starlette and of flask. A run that w
 --minutes ended, goes on where it was: results are kept in --out (build/eval.jsonl).
 --minilm names a Python that has train/'s extra "compare"; --mirror a folder of bare repositories.
 --check asks nothing: it tells which facts stand in none of the lines that their question names.
+--made FOLDER asks what "python -m blocksight_train trees" wrote there instead; --made "" --help tells of it.
 `;
 /** Ranked files that are kept of a question. */
 const KEPT_FILES = 10;

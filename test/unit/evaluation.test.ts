@@ -15,6 +15,7 @@ import {
 import { interval, recall, shown } from "../evaluation/figures.js";
 import { type HandQuestion, SOURCES, readHandQuestions } from "../evaluation/handQuestions.js";
 import { Bm25, rankByBest, terms } from "../evaluation/lexicalRanking.js";
+import { answerWithCitations, readMadeTrees } from "../evaluation/madeQuestions.js";
 import { blockPassages, filePassages } from "../evaluation/passages.js";
 import { fetchTree, pinnedCommit, treeFolder } from "../evaluation/repositories.js";
 import { TINY_PROJECT } from "../fakes/tinyPack.js";
@@ -206,5 +207,30 @@ describe("a pinned tree", () => {
     } finally {
       rmSync(base, { recursive: true, force: true });
     }
+  });
+});
+
+describe("questions that were made", () => {
+  it("are read with their trees, in the order of the trees' names", () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "made-"));
+    const asked = { pack: "o/n@HEAD", type: "where", text: "Where is `x`?", gold: ["a.py"] };
+    for (const name of ["001-b", "000-a", "empty"]) {
+      mkdirSync(path.join(folder, name, "tree"), { recursive: true });
+      if (name === "empty") continue;
+      writeFileSync(path.join(folder, name, "questions.jsonl"), `${JSON.stringify(asked)}\n`);
+    }
+    const trees = readMadeTrees(folder);
+    rmSync(folder, { recursive: true });
+    expect(trees.map(({ name }) => name)).toEqual(["000-a", "001-b"]);
+    expect(trees[0]?.folder).toBe(path.join(folder, "000-a", "tree"));
+    expect(trees[1]?.questions).toEqual([asked]);
+  });
+
+  it("have answers in which every cited path stands behind the token that cites it", () => {
+    const answer = "It is in a.py and b.py.";
+    const citations = [{ at: 9 }, { at: 18 }];
+    expect(answerWithCitations(answer, citations)).toBe(
+      "It is in <file_sep>a.py and <file_sep>b.py.",
+    );
   });
 });

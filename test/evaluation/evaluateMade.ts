@@ -1,0 +1,158 @@
+/**
+ * Asks a shipped model in the engine what `python -m blocksight_train evaluate` asks it in PyTorch, and
+ * writes records that `python -m blocksight_train report` reads beside the other's.
+ */
+import { createHash } from "node:crypto";
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { GREEDY } from "../../src/ask/askParts.js";
+import { AskSession } from "../../src/askSession.js";
+import { parseAskArguments } from "../../src/cli/askArguments.js";
+import { connectTo } from "../../src/cli/connect.js";
+import type { AskResult } from "../../src/shared/answer.js";
+import { packOf } from "./handPack.js";
+import {
+  type MadeQuestion,
+  type MadeTree,
+  answerWithCitations,
+  readMadeTrees,
+} from "./madeQuestions.js";
+import { silentContext } from "./silentContext.js";
+
+const USAGE = `Usage: npm run eval -- --made FOLDER --out FILE [--model scout|coder] [--read all|auto|N]
+  [--trees N,N] [--max-tokens 48] [--minutes N]
+
+FOLDER is what "python -m blocksight_train trees" wrote. A run that was stopped, or that --minutes ended,
+goes on where it was. "python -m blocksight_train report FILE ..." prints the tables.
+`;
+/** As `evaluate` keeps them. */
+const KEPT_FILES = 10;
+/** No pack is too large for an evaluation: what does not fit into memory says so. */
+const BUDGET_TOKENS = "100000000";
+
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      help: { type: "boolean", short: "h", default: false },
+      made: { type: "string", default: "" },
+      out: { type: "string", default: "" },
+      model: { type: "string", default: "scout" },
+      read: { type: "string", default: "all" },
+      trees: { type: "string" },
+      "max-tokens": { type: "string", default: "48" },
+      minutes: { type: "string", default: "Infinity" },
+    },
+  });
+  const { model, made, out } = values;
+  const isKnown = model === "coder" || model === "scout";
+  if (values.help || made === "" || out === "" || !isKnown) {
+    process.stderr.write(USAGE);
+    process.exit(values.help ? 0 : 2);
+  }
+  return {
+    made,
+    out,
+    model,
+    read: values.read,
+    trees: values.trees?.split(",").map(Number),
+    maxTokens: Number(values["max-tokens"]),
+    endsAt: Date.now() + Number(values.minutes) * 60_000,
+  };
+}
+
+type Options = ReturnType<typeof readOptions>;
+
+const CONTEXT = silentContext(process.cwd());
+
+const keyOf = ({ pack, type, text }: MadeQuestion): string => JSON.stringify([pack, type, text]);
+
+/** Keys of what the file has; a new file gets the head line that `report` expects. */
+function openRecords({ out, model, read }: Options): ReadonlySet<string> {
+  const adapter = `media/models/${model}.safetensors`;
+  const sha256 = createHash("sha256").update(readFileSync(adapter)).digest("hex");
+  const head = JSON.stringify({ engine: true, adapter, sha256, read });
+  mkdirSync(path.dirname(path.resolve(out)), { recursive: true });
+  if (!existsSync(out)) appendFileSync(out, `${head}\n`);
+  const [first, ...lines] = readFileSync(out, "utf8").split("\n");
+  if (first !== head) throw new Error(`${out} is of another model or adapter: ${first ?? ""}`);
+  const whole = lines.filter((line) => line.endsWith("}"));
+  return new Set(whole.map((line) => keyOf(JSON.parse(line) as MadeQuestion)));
+}
+
+function recordOf(asked: MadeQuestion, result: AskResult): object {
+  const { timings } = result;
+  return {
+    ...asked,
+    answer: answerWithCitations(result.answer, result.citations),
+    files: result.files
+      .filter(({ focus }) => focus > 0)
+      .slice(0, KEPT_FILES)
+      .map((file) => [file.path, file.focus]),
+    cited: result.citations.map((citation) => citation.path),
+    ofFiles: result.files.length,
+    tokens: result.pack.tokens,
+    firstTokenMs: Math.round(timings.firstTokenMs),
+    prefillMs: Math.round(timings.prefillMs),
+    prefillTokens: timings.prefillTokens,
+    decodeMs: Math.round(timings.decodeMs),
+    decodeTokens: timings.decodeTokens,
+  };
+}
+
+/** Files that questions are about and that the product's packer left out: their questions cannot be answered. */
+function tellLeftOut(tree: MadeTree, packed: ReadonlySet<string>): void {
+  const gold = new Set(tree.questions.flatMap((asked) => asked.gold));
+  const missing = [...gold].filter((file) => !packed.has(file));
+  for (const file of missing) process.stderr.write(`${tree.name}: not packed: ${file}\n`);
+}
+
+/** Whether everything was asked before the time was over. */
+async function askTree(
+  options: Options,
+  tree: MadeTree,
+  done: ReadonlySet<string>,
+): Promise<boolean> {
+  const open = tree.questions.filter((asked) => !done.has(keyOf(asked)));
+  if (open.length === 0) return true;
+  const { model, read, maxTokens, out } = options;
+  const reading = model === "coder" ? ["--read", read] : [];
+  const repo = ["--repo", tree.folder, "--budget", BUDGET_TOKENS, "--no-cache"];
+  const args = parseAskArguments(["--model", model, ...reading, ...repo, "evaluation"]);
+  const parts = await connectTo(path.resolve("dist"))(args, CONTEXT);
+  try {
+    const pack = await packOf(parts, CONTEXT);
+    tellLeftOut(tree, new Set(pack.files.map((file) => file.path)));
+    const session = new AskSession({ ...parts, pack: () => Promise.resolve(pack) });
+    const readMode = parseAskArguments(["--read", model === "coder" ? read : "all", "q"]).read;
+    for (const [at, asked] of open.entries()) {
+      if (Date.now() > options.endsAt) return false;
+      const { result } = await session.ask(
+        { text: asked.text, read: readMode, maxTokens, sampling: GREEDY },
+        { signal: CONTEXT.signal, onEvent: () => undefined },
+      );
+      appendFileSync(out, `${JSON.stringify(recordOf(asked, result))}\n`);
+      const seconds = (result.timings.firstTokenMs / 1000).toFixed(1);
+      process.stderr.write(
+        `${tree.name} ${at + 1}/${open.length}  ${seconds} s  ${asked.type}  ${asked.text}\n`,
+      );
+    }
+    return true;
+  } finally {
+    await parts.dispose();
+  }
+}
+
+/** Runs in the root of a clone whose bundles are built. */
+async function main(): Promise<void> {
+  const options = readOptions();
+  const done = openRecords(options);
+  const every = readMadeTrees(options.made);
+  const chosen = every.filter((_, at) => options.trees?.includes(at) ?? true);
+  for (const tree of chosen) {
+    if (!(await askTree(options, tree, done))) break;
+  }
+}
+
+void main();

@@ -1,0 +1,60 @@
+"""Packs as folders of files, which the engine reads."""
+
+import argparse
+import json
+from dataclasses import replace
+
+import pytest
+from test_evaluate import two  # noqa: F401
+
+from blocksight_train import trees
+from blocksight_train.evaluate import picked
+from blocksight_train.together import materials
+from blocksight_train.trees import question_of, text_of, write_tree
+
+
+def test_a_tree_holds_every_file_of_the_pack_as_its_segments_have_it(dataset, codec, tmp_path):
+    [material] = materials(dataset)
+    write_tree(dataset, codec, material, tmp_path)
+    written = {str(p.relative_to(tmp_path)): p.read_text() for p in tmp_path.rglob("*.py")}
+    assert set(written) == set(material.labels)
+    for path, text in written.items():
+        mine = [s for s, label in zip(material.segments, material.labels) if label == path]
+        assert text == "".join(text_of(codec, dataset.segment(s).tolist()) for s in mine)
+    assert "Reads one item" in written["src/file1.py"]
+    assert "Reads one item" not in written["src/file0.py"], "a comment that is asked by stays gone"
+
+
+def test_several_repositories_have_a_folder_each(two, codec, tmp_path):  # noqa: F811
+    material = next(materials(two, sum(map(len, map(two.segment, two.packs[0]))) + 1))
+    write_tree(two, codec, material, tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {name.split("@")[0].replace("/", "+") for name in material.names}
+    asked = [question_of(two, codec, material, e) for e in material.examples]
+    assert all((tmp_path / gold).is_file() for q in asked for gold in q["gold"])
+    assert all(q["together"] == material.names for q in asked)
+
+
+def test_a_path_that_leaves_the_folder_is_refused(dataset, codec, tmp_path):
+    [material] = materials(dataset)
+    bad = replace(material, labels=["../outside.py", *material.labels[1:]])
+    with pytest.raises(ValueError, match=r"'\.\./outside\.py' leaves"):
+        write_tree(dataset, codec, bad, tmp_path / "tree")
+    assert not (tmp_path / "outside.py").exists()
+
+
+def test_the_command_takes_the_questions_that_evaluate_takes(folder, dataset, codec, tmp_path):
+    codec.save(tmp_path / "tiny.json")
+    args = argparse.Namespace(
+        data=folder,
+        tokenizer=tmp_path / "tiny.json",
+        model="tiny",
+        files=["questions.jsonl"],
+        per_type=2,
+        most="{}",
+        together=0,
+        out=tmp_path / "out",
+    )
+    trees.main(args)
+    [lines] = [p.read_text().splitlines() for p in (tmp_path / "out").glob("*/questions.jsonl")]
+    [material] = materials(dataset)
+    assert [json.loads(line)["text"] for line in lines] == [e.record["text"] for e in picked(material.examples, 2, material.number, {})]
