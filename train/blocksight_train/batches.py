@@ -15,6 +15,7 @@ from torch import Tensor
 
 from .data import phrasings
 from .data.codec import Codec
+from .data.segments import has_block_headers, without_block_headers
 from .layout import CONVERSATION
 from .reading import Tokens, lay_out
 
@@ -54,6 +55,7 @@ class Dataset:
         data = np.load(folder / "segments.npz")
         self.paths, self.names = data["paths"].tolist(), data["names"].tolist()
         self._tokens, self._offsets = data[model], data[f"{model}_off"]
+        self._tagged = has_block_headers(data)
         packs, offsets = data["pack"].tolist(), data["pack_off"].tolist()
         self.packs = [packs[a:b] for a, b in pairwise(offsets)]
         self.examples: list[Example] = []
@@ -77,12 +79,21 @@ class Dataset:
     def denied(self, example: Example, segments: list[int]) -> Example:
         """The answer to a question whose gold is left out: whether the name still stands in what is read decides its wording."""
         name = example.record["name"]
-        text = self.codec.decode([t for s in segments for t in self.segment(s).tolist()])
+        text = self.codec.decode([t for s in segments for t in self.plain(s)])
         used = re.search(rf"(?<!\w){re.escape(name.rsplit('.', 1)[-1])}(?!\w)", text)
         return replace(example, answer=self.codec.answer([(phrasings.USED_ONLY if used else phrasings.ABSENT).format(n=name)]))
 
     def segment(self, number: int) -> np.ndarray:
+        """What a model reads of it, with the tags of its blocks where it has any."""
         return self._tokens[self._offsets[number] : self._offsets[number + 1]]
+
+    def plain_blocks(self, number: int) -> list[list[int]]:
+        """Its header line and the file's text, block by block, without tags."""
+        return without_block_headers(self.segment(number).tolist(), self.codec.tag(self.paths[number]) if self._tagged else ())
+
+    def plain(self, number: int) -> list[int]:
+        """Its header line and the file's text, where no tag parts a name. Whoever looks for text in a segment looks here."""
+        return [token for block in self.plain_blocks(number) for token in block]
 
     def of_pack(self) -> list[list[Example]]:
         found: list[list[Example]] = [[] for _ in self.packs]

@@ -30,7 +30,7 @@ class Packs:
         if name not in self._texts:
             dataset, number = self._where[name]
             segments = dataset.packs[number]
-            self._texts[name] = "\n".join(self._codec.decode(dataset.segment(s).tolist()) for s in segments)
+            self._texts[name] = "\n".join(self._codec.decode(dataset.plain(s)) for s in segments)
             self._words[name] = set(NAME.findall(self._texts[name]))
             self._paths[name] = {dataset.paths[s] for s in segments}
 

@@ -16,7 +16,6 @@ import numpy as np
 from .batches import Dataset
 from .data.codec import Codec
 from .evaluate import SHOWN_FILES, picked
-from .layout import BLOCK
 from .vectors import MiniLm
 
 K1, B = 1.2, 0.75
@@ -91,18 +90,18 @@ def main(args: argparse.Namespace) -> None:
         examples = picked(examples, args.per_type, number, json.loads(args.most))
         if not examples:
             continue
-        segments = [(s, dataset.paths[s], dataset.segment(s).tolist()) for s in dataset.packs[number]]
+        segments = [(s, dataset.paths[s], dataset.plain_blocks(s)) for s in dataset.packs[number]]
         paths = sorted({p for _, p, _ in segments})
         of_file = {p: i for i, p in enumerate(paths)}
         whole = ["" for _ in paths]
         blocks, block_file, places, sizes = [], [], [], []
-        for segment, path, ids in segments:
-            whole[of_file[path]] += codec.decode(ids)
-            for a in range(0, len(ids), BLOCK):
-                blocks.append(codec.decode(ids[a : a + BLOCK]))
+        for segment, path, pieces in segments:
+            whole[of_file[path]] += codec.decode([token for ids in pieces for token in ids])
+            for n, ids in enumerate(pieces):
+                blocks.append(codec.decode(ids))
                 block_file.append(of_file[path])
-                places.append((segment, a // BLOCK))
-                sizes.append(min(BLOCK, len(ids) - a))
+                places.append((segment, n))
+                sizes.append(len(ids))
         at = np.array(block_file)
         by_files, by_blocks = Bm25(whole), Bm25(blocks)
         vectors = minilm.embed(blocks) if minilm else None

@@ -14,7 +14,6 @@ import torch
 
 from .batches import Dataset, Example
 from .data.codec import Codec
-from .layout import BLOCK
 from .lexical import SHOWN_TOKENS
 from .model import Model
 from .parts import Weights
@@ -34,7 +33,7 @@ def excerpts(dataset: Dataset, codec: Codec, pack: int, blocks: list[list[int]],
     place = {s: i for i, s in enumerate(dataset.packs[pack])}
     chosen, held = [], 0
     for segment, block in blocks:
-        size = len(dataset.segment(segment)[block * BLOCK : (block + 1) * BLOCK])
+        size = len(dataset.plain_blocks(segment)[block])
         if held + size > most:
             break
         held += size
@@ -43,20 +42,18 @@ def excerpts(dataset: Dataset, codec: Codec, pack: int, blocks: list[list[int]],
     before = (-2, 0, 0)  # place, block, blocks of the segment
     for at, block in sorted(chosen):
         segment = dataset.packs[pack][at]
-        path, ids = dataset.paths[segment], dataset.segment(segment).tolist()
+        path, blocks_of = dataset.paths[segment], dataset.plain_blocks(segment)
         joined = (at, block) == (before[0], before[1] + 1) or (
             (at, block) == (before[0] + 1, 0) and before[1] == before[2] - 1 and out[-1][0] == path
         )
-        piece = ids[block * BLOCK : (block + 1) * BLOCK]
-        if block == 0:
-            piece = without_header(codec, piece)
+        piece = without_header(codec, blocks_of[block]) if block == 0 else blocks_of[block]
         if joined:
             out[-1][1][-1].extend(piece)
         elif out and out[-1][0] == path:
             out[-1][1].append(piece)
         else:
             out.append((path, [piece]))
-        before = (at, block, -(-len(ids) // BLOCK))
+        before = (at, block, len(blocks_of))
     return [(path, GAP.join(codec.decode(run).rstrip("\n") + "\n" for run in runs)) for path, runs in out]
 
 

@@ -170,11 +170,11 @@ def main(args: argparse.Namespace) -> None:
 
 def prose(dataset: Dataset, codec: Codec, args: argparse.Namespace, answer) -> Iterator[tuple[int, list[dict]]]:
     """Batches of asks -> how many were asked, and the records of those whose answers are kept."""
-    asks = [e for e in dataset.examples if sum(len(dataset.segment(g)) for g in e.gold) <= args.longest]
+    asks = [e for e in dataset.examples if sum(len(dataset.plain(g)) for g in e.gold) <= args.longest]
     order = torch.randperm(len(asks), generator=torch.Generator().manual_seed(args.seed)).tolist()[: args.most]
-    for batch in _alike(order, args.batch, lambda i: sum(len(dataset.segment(g)) for g in asks[i].gold)):
+    for batch in _alike(order, args.batch, lambda i: sum(len(dataset.plain(g)) for g in asks[i].gold)):
         examples = [asks[i] for i in batch]
-        sources = [[codec.decode(dataset.segment(g).tolist()).replace("<|file_sep|>", "File: ") for g in e.gold] for e in examples]
+        sources = [[codec.decode(dataset.plain(g)).replace("<|file_sep|>", "File: ") for g in e.gold] for e in examples]
         prompts = [teacher_prompt(codec, e.record["text"], s) for e, s in zip(examples, sources)]
         kept = []
         for e, s, (ids, complete) in zip(examples, sources, answer(prompts)):

@@ -94,7 +94,7 @@ def main(args: argparse.Namespace) -> None:
     dataset = Dataset(args.data, args.model, codec)
     every = sorted({s for pack in dataset.packs for s in pack if len(dataset.segment(s)) > 64})
     chosen = random.Random(args.seed).sample(every, min(args.segments, len(every)))
-    some = [dataset.segment(s).tolist() for s in chosen]
+    some = [dataset.plain(s) for s in chosen]
     print(json.dumps({"of": "segments", **compared(model, lambda: segment_losses(model, prefix, some))}), flush=True)
     if args.chat:
         answers = Dataset(args.data, args.model, codec, (args.chat,))

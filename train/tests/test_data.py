@@ -1,17 +1,26 @@
 """Definitions, segments, questions and their answers."""
 
+import argparse
 import json
 import random
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from blocksight_train.batches import Dataset
 from blocksight_train.data import phrasings
 from blocksight_train.data.asks import asks
+from blocksight_train.data.build import Builder
+from blocksight_train.data.codec import Codec
 from blocksight_train.data.definitions import NOT_PLAIN, definitions, first_sentence
 from blocksight_train.data.git import clean
+from blocksight_train.data.join import join
 from blocksight_train.data.questions import CONSTANT, Asker, Tree, near_name, read_file, skeletons, touched, without_name
-from blocksight_train.data.segments import Store, spans_of
-from blocksight_train.layout import SEGMENT
+from blocksight_train.data.segments import HEADER_ROOM, Store, has_block_headers, spans_of, with_block_headers, without_block_headers
+from blocksight_train.inventions import Packs
+from blocksight_train.layout import BLOCK, SEGMENT
+from blocksight_train.peer import excerpts
 
 SOURCES = {
     "python": ('class A(B):\n    def run(self, x: int = 3) -> str:\n        """Runs the whole thing once for x."""\n        return x\n', "A.run", "def run(self, x: int = 3) -> str"),
@@ -62,6 +71,142 @@ def test_segments_open_with_a_header_and_fit(codec):
         assert len(ids) <= SEGMENT
         assert ids[0] == codec.markers.file and codec.markers.end not in ids, "markers in a file stay text"
         assert codec.decode(ids).startswith(f"<|file_sep|>a/b.py (part {i + 1} of {len(parts)})\n")
+
+
+def test_a_tag_goes_before_every_block_but_the_first_and_comes_off_again():
+    assert with_block_headers([1, 2, 3, 4, 5, 6, 7], [9, 8], block=4) == [1, 2, 3, 4, 9, 8, 5, 6, 9, 8, 7]
+    assert with_block_headers([1, 2, 3, 4], [9, 8], block=4) == [1, 2, 3, 4], "no block for a tag alone"
+    assert without_block_headers([1, 2, 3, 4, 9, 8, 5, 6, 9, 8, 7], [9, 8], block=4) == [[1, 2, 3, 4], [5, 6], [7]]
+    for n in range(40):
+        tagged = with_block_headers(range(n), [50, 51, 52], block=8)
+        assert [t for ids in without_block_headers(tagged, [50, 51, 52], block=8) for t in ids] == list(range(n))
+
+
+def paired(codec: Codec) -> Codec:
+    """A second tokenizer, of which two equal letters are one token: fewer tokens of text, and tags of another length."""
+    described = json.loads(codec._full.to_str())
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    for letter in letters:
+        described["model"]["vocab"][letter * 2] = 300 + letters.index(letter)
+    described["model"]["merges"] = [[letter, letter] for letter in letters]
+    return Codec(type(codec._full).from_str(json.dumps(described)))
+
+
+PATHS = ("a/b.py", "src/aaaa/bbbb/cccc/dddd.py", "deep/" * 11 + "file.py", "very_deep/" * 13 + "file.py")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_text_is_kept_whole_beside_the_tags_of_blocks(codec, path):
+    codecs = {"tiny": codec, "paired": paired(codec)}
+    lines = [f"value_{i} = compute(x{'y' * (i % 37)})  # é <|im_end|>" for i in range(300)]
+    tagged, plain = Store(codecs, block_header=True), Store(codecs)
+    parts = tagged.split(path, lines, set(range(0, 300, 7)))
+    assert len(parts) > len(plain.split(path, lines, set(range(0, 300, 7)))) > 2, "tags take room"
+    for name, each in codecs.items():
+        tag, text = each.tag(path), []
+        for i, part in enumerate(parts):
+            ids = tagged.tokens[name][part.segment]
+            assert len(ids) <= SEGMENT
+            assert all(ids[a : a + len(tag)] == tag for a in range(BLOCK, len(ids), BLOCK))
+            body = [t for block in without_block_headers(ids, tag) for t in block]
+            header = each.header(path, i + 1, len(parts))
+            assert body[: len(header)] == header
+            text += body[len(header) :]
+        assert each.decode(text) == "\n".join(lines) + "\n"
+
+
+def test_a_tag_is_the_citation_or_the_end_of_one_that_is_longer_than_half_a_block(codec):
+    assert codec.tag("a/b.py") == codec.citation("a/b.py")
+    long = PATHS[-1]
+    assert len(codec.tag(long)) == BLOCK // 2
+    assert codec.decode(codec.tag(long)) == "<|file_sep|>" + f"{long}\n"[-(BLOCK // 2 - 1) :]
+
+
+def test_a_segment_that_tags_fill_to_its_last_token_loses_none(codec):
+    store, path = Store({"tiny": codec}, block_header=True), "a/b.py"
+    most = store._budget(path)
+    assert most == SEGMENT - HEADER_ROOM - 14 * len(codec.tag(path))
+    (part,) = store.split(path, ["x" * (most - 1)], set())
+    ids = store.tokens["tiny"][part.segment]
+    assert codec.decode(ids).count("x") == most - 1
+    assert len(ids) == SEGMENT - HEADER_ROOM + len(codec.citation(path)), "only the room of the header line is left"
+    assert len(store.split(path, ["x" * (most - 10), "x" * 9], set())) == 2, "one token more is another part"
+
+
+def test_without_the_option_segments_are_as_they_were(codec):
+    store = Store({"tiny": codec})
+    lines = [f"line {i}" for i in range(400)]
+    spans = spans_of([len(line) + 1 for line in lines], set(), SEGMENT - HEADER_ROOM)
+    parts = store.split("a/b.py", lines, set())
+    assert [(p.first, p.end) for p in parts] == spans
+    for i, (first, end) in enumerate(spans):
+        body = codec.encode("".join(line + "\n" for line in lines[first:end]))
+        assert store.tokens["tiny"][i] == codec.header("a/b.py", i + 1, len(spans)) + body
+
+
+LONG = "\n".join(f"def compute_value_{i}(first_argument, second_argument):\n    return first_argument + {i}\n" for i in range(60))
+
+
+def written(codec: Codec, out, block_header: bool):
+    """A folder of one file of several segments, as `data` writes it."""
+    builder = Builder({"tiny": codec}, 1, argparse.Namespace(block_header=block_header))
+    tree = Tree(0)
+    tree.add(read_file(builder.store, "src/long.py", LONG, random.Random(1), strip=False))
+    asker = Asker(tree, random.Random(1), held_out=False)
+    asker.definitions()
+    builder._keep("owner/name@HEAD", tree.segments, asker.questions)
+    builder.save(out)
+    return out
+
+
+def test_a_name_that_a_tag_parts_is_found_all_the_same(codec, tmp_path):
+    folder = written(codec, tmp_path, True)
+    dataset = Dataset(folder, "tiny", codec)
+    names = [f"compute_value_{i}" for i in range(60)]
+    read = codec.decode([t for s in dataset.packs[0] for t in dataset.segment(s).tolist()])
+    parted = [n for n in names if n + "(" not in read]
+    assert parted, "some stand across the end of a block"
+    asked = dataset.examples[0]
+    for name in parted:
+        denied = dataset.denied(replace(asked, record={**asked.record, "name": name}), dataset.packs[0])
+        assert "is used here" in codec.decode(denied.answer), name
+    answer = " ".join(f"`{n}`" for n in parted) + " and `compute_nothing`"
+    said = Packs([folder], "tiny", codec).quoted({"pack": "owner/name@HEAD", "text": "?", "answer": answer})
+    assert said == [False] * len(parted) + [True]
+
+
+def test_excerpts_for_a_prompt_have_no_tags(codec, tmp_path):
+    dataset = Dataset(written(codec, tmp_path, True), "tiny", codec)
+    first = dataset.packs[0][0]
+    _, *blocks = dataset.plain_blocks(first)
+    assert len(blocks) > 10 and all(len(b) + len(codec.tag("src/long.py")) == BLOCK for b in blocks[:-1])
+    ((path, shown),) = excerpts(dataset, codec, 0, [[first, 2], [first, 1], [first, 0]], len(blocks[0] + blocks[1]))
+    assert path == "src/long.py" and shown == codec.decode(blocks[0] + blocks[1]).rstrip("\n") + "\n", "tags take no room of a prompt"
+
+
+def test_a_folder_says_whether_its_segments_have_tags_and_an_old_one_has_none(codec, tmp_path):
+    tagged, plain = written(codec, tmp_path / "tagged", True), written(codec, tmp_path / "plain", False)
+    text = lambda folder: [Dataset(folder, "tiny", codec).plain(s) for s in Dataset(folder, "tiny", codec).packs[0]]
+    headers = lambda segments: [codec.decode(ids).split("\n", 1) for ids in segments]
+    assert "".join(body for _, body in headers(text(tagged))) == "".join(body for _, body in headers(text(plain))) == LONG + "\n"
+    assert has_block_headers(np.load(tagged / "segments.npz")) and not has_block_headers(np.load(plain / "segments.npz"))
+    old = {name: array for name, array in np.load(plain / "segments.npz").items() if name != "block_header"}
+    np.savez(plain / "segments.npz", **old)
+    assert not has_block_headers(old)
+    dataset = Dataset(plain, "tiny", codec)
+    assert all(dataset.plain(s) == dataset.segment(s).tolist() for s in dataset.packs[0])
+
+
+def test_folders_are_joined_with_their_tags_or_not_at_all(codec, tmp_path):
+    tagged, plain = written(codec, tmp_path / "tagged", True), written(codec, tmp_path / "plain", False)
+    join([tagged, tagged], ["tiny"], tmp_path / "both")
+    one, both = Dataset(tagged, "tiny", codec), Dataset(tmp_path / "both", "tiny", codec)
+    assert [both.plain(s) for s in both.packs[1]] == [one.plain(s) for s in one.packs[0]]
+    join([plain, plain], ["tiny"], tmp_path / "none")
+    assert not has_block_headers(np.load(tmp_path / "none" / "segments.npz"))
+    with pytest.raises(SystemExit, match="block-header"):
+        join([tagged, plain], ["tiny"], tmp_path / "mixed")
+    assert not (tmp_path / "mixed").exists()
 
 
 def test_an_asked_comment_is_not_in_the_pack(codec):

@@ -31,8 +31,8 @@ PRODUCT_FILES = re.compile(r"\.(md|rst|toml|json|ya?ml|cfg)$")
 
 
 class Builder:
-    def __init__(self, codecs: dict[str, Codec], seed: int, sizes: argparse.Namespace):
-        self.store, self.seed, self.sizes = Store(codecs), seed, sizes
+    def __init__(self, codecs: dict[str, Codec], seed: int, sizes: argparse.Namespace | None):
+        self.store, self.seed, self.sizes = Store(codecs, block_header=getattr(sizes, "block_header", False)), seed, sizes
         self.packs: list[list[int]] = []
         self.names: list[str] = []
         self.questions: list[Question] = []
@@ -131,6 +131,7 @@ class Builder:
         out.mkdir(parents=True, exist_ok=True)
         offsets = lambda lists: np.cumsum([0, *map(len, lists)])
         arrays = {"pack_off": offsets(self.packs), "pack": np.concatenate([np.array(p) for p in self.packs])}
+        arrays["block_header"] = np.array(self.store.block_header)
         for model, tokens in self.store.tokens.items():
             arrays[f"{model}_off"] = offsets(tokens)
             arrays[model] = np.concatenate([np.array(t, np.uint32) for t in tokens])
@@ -214,5 +215,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sentences", type=int, default=40)
     parser.add_argument("--questions", type=int, default=40, help="most questions of a type in the newest tree")
     parser.add_argument("--prose", type=int, default=40, help="questions for `teach` in the newest tree")
+    parser.add_argument("--block-header", action="store_true", help="repeat a file's path at the head of every block of its segments")
     parser.add_argument("--seed", type=int, default=7)
     parser.set_defaults(run=main)

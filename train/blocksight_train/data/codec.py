@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
+from ..layout import BLOCK
+
 QWEN_SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 CONTROL = 3  # GGUF token type
 
@@ -84,6 +86,12 @@ class Codec:
 
     def citation(self, path: str) -> list[int]:
         return self.header(path)
+
+    def tag(self, path: str) -> list[int]:
+        """What `data --block-header` puts at the head of a block: the citation. One that is longer than half a block loses tokens behind
+        its marker, so that the end of the path and half of the block's room for text stay."""
+        marker, *rest = self.citation(path)
+        return [marker, *rest[-(BLOCK // 2 - 1) :]]
 
     def prompt(self, question: str) -> list[int]:
         """The user turn and the opening of the assistant's, as the engine writes them behind the pack."""
