@@ -30,7 +30,7 @@ goes on where it was. "python -m blocksight_train report FILE ..." prints the ta
 /** As `evaluate` keeps them. */
 const KEPT_FILES = 10;
 /** No pack is too large for an evaluation: what does not fit into memory says so. */
-const BUDGET_TOKENS = "100000000";
+const BUDGET_TOKENS = 100_000_000;
 
 function readOptions() {
   const { values } = parseArgs({
@@ -118,18 +118,23 @@ async function askTree(
   if (open.length === 0) return true;
   const { model, read, maxTokens, out } = options;
   const reading = model === "coder" ? ["--read", read] : [];
-  const repo = ["--repo", tree.folder, "--budget", BUDGET_TOKENS, "--no-cache"];
+  const repo = ["--repo", tree.folder, "--budget", String(BUDGET_TOKENS), "--no-cache"];
   const args = parseAskArguments(["--model", model, ...reading, ...repo, "evaluation"]);
   const parts = await connectTo(path.resolve("dist"))(args, CONTEXT);
   try {
     const pack = await packOf(parts, CONTEXT);
     tellLeftOut(tree, new Set(pack.files.map((file) => file.path)));
     const session = new AskSession({ ...parts, pack: () => Promise.resolve(pack) });
-    const readMode = parseAskArguments(["--read", model === "coder" ? read : "all", "q"]).read;
+    const question = {
+      read: parseAskArguments(["--read", model === "coder" ? read : "all", "q"]).read,
+      maxTokens,
+      sampling: GREEDY,
+      budgetTokens: BUDGET_TOKENS,
+    };
     for (const [at, asked] of open.entries()) {
       if (Date.now() > options.endsAt) return false;
       const { result } = await session.ask(
-        { text: asked.text, read: readMode, maxTokens, sampling: GREEDY },
+        { text: asked.text, ...question },
         { signal: CONTEXT.signal, onEvent: () => undefined },
       );
       appendFileSync(out, `${JSON.stringify(recordOf(asked, result))}\n`);
