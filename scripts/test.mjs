@@ -40,6 +40,7 @@ const steps = [
     ],
     counts: () => vitestCounts(browserReport),
   },
+  { name: "train", command: script("trainTest.mjs") },
   { name: "native", command: script("nativeTest.mjs", "release") },
   { name: "tokenizers", command: script("tokenizerParity.mjs") },
   { name: "sanitizers", command: script("nativeTest.mjs", "asan", "ubsan") },
