@@ -42,6 +42,21 @@ def test_definitions_have_name_signature_and_comment(language):
     assert all("whole thing" in line or line.strip() in ("/**", "*/") for line in (source.split("\n")[i] for i in found.doc_lines))
 
 
+def test_functions_that_javascript_assigns_are_definitions_of_their_owner():
+    source = (
+        "/**\n * Dispatches a request into the application.\n */\napp.handle = function handle(req, res) {\n  return 1;\n};\n"
+        "exports.etag = (body) => body;\nView.prototype.lookup = function (name) {\n  return name;\n};\n"
+        "module.exports = function (x) { return x; };\napp.count = 3;\napp['key'] = function () {};\n"
+    )
+    found = definitions(source, "javascript")
+    assert [(d.dotted, d.signature) for d in found] == [
+        ("app.handle", "app.handle = function handle(req, res)"),
+        ("etag", "exports.etag = (body)"),
+        ("View.lookup", "View.prototype.lookup = function (name)"),
+    ]
+    assert found[0].doc == "Dispatches a request into the application." and found[0].doc_lines == range(0, 3)
+
+
 def test_only_describing_sentences_are_used():
     assert first_sentence('"""Reads one entry. More text."""') is None, "too short to find anything by"
     assert first_sentence('r"""Returns the entry that stands at the key. More."""') == "Returns the entry that stands at the key."

@@ -57,6 +57,9 @@ WRAPPERS = {
     "variable_declaration",
 }
 BODIES = ("body", "class_body", "declaration_list")
+FUNCTION_VALUES = ("arrow_function", "function_expression", "generator_function")
+# What a module assigns its functions to, which is no type that they belong to.
+MODULE_OBJECTS = {"exports", "module", "module.exports"}
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,21 @@ def _name(node: Node) -> str | None:
         return re.sub(r"<.*", "", _text(kind)) if kind else None
     name = node.child_by_field_name("name")
     return _text(name) if name else None
+
+
+def _assigned(node: Node) -> tuple[str, str, Node] | None:
+    """JavaScript's `owner.name = function …`: name, owner and the function. The owner of `Type.prototype.name` is Type."""
+    target, value = (node.child_by_field_name(field) for field in ("left", "right"))
+    while value is not None and value.type == "assignment_expression":  # a = exports.b = function …: the first name counts
+        value = value.child_by_field_name("right")
+    if target is None or value is None or target.type != "member_expression" or value.type not in FUNCTION_VALUES:
+        return None
+    owner, name = (_text(part) if (part := target.child_by_field_name(field)) else "" for field in ("object", "property"))
+    if (owner, name) == ("module", "exports"):
+        return None  # without a name
+    owner = owner.removesuffix(".prototype")
+    plain = owner if re.fullmatch(r"[A-Za-z_$][\w$]*", owner) and owner not in MODULE_OBJECTS else ""
+    return name, plain, value
 
 
 def _receiver(node: Node) -> str:
@@ -164,8 +182,13 @@ def definitions(source: str, language: str) -> list[Definition]:
                 found.append(_definition(child, name, parent, "type", language))
             elif child.type == "variable_declarator":
                 value, target = child.child_by_field_name("value"), child.child_by_field_name("name")
-                if value is not None and target is not None and value.type in ("arrow_function", "function_expression"):
+                if value is not None and target is not None and value.type in FUNCTION_VALUES:
                     found.append(_definition(child, _text(target), parent, "function", language, value))
+            elif child.type == "expression_statement" and child.named_children and child.named_children[0].type == "assignment_expression":
+                assigned = _assigned(child.named_children[0])
+                if assigned is not None:
+                    name, owner, value = assigned
+                    found.append(_definition(child, name, owner, "function", language, value))
             if depth < 6 and (child.type in CONTAINERS | set(WRAPPERS) or child.type in (*BODIES, "block", "interface_body", "enum_body")):
                 inner = parent
                 if child.type in CONTAINERS and child.type not in ("mod_item", "module", "internal_module"):
