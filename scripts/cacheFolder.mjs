@@ -2,8 +2,10 @@ import { homedir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 
-/** Outside the checkout: the product's models, and what tests and benchmarks fetch. */
+const given = process.env.XDG_CACHE_HOME ?? "";
+
+/** Outside the checkout: the product's models, and what tests and benchmarks fetch. As src/engine/modelFiles.ts finds it. */
 export const cacheFolder = path.join(
-  process.env.XDG_CACHE_HOME || path.join(homedir(), ".cache"),
+  path.isAbsolute(given) ? given : path.join(homedir(), ".cache"),
   "blocksight",
 );

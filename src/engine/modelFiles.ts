@@ -28,9 +28,13 @@ export function modelsFolder(env: Environment): string {
   return env["BLOCKSIGHT_MODELS"] ?? path.join(cacheFolder(env), "models");
 }
 
-/** `blocksight` in `XDG_CACHE_HOME` or in `~/.cache`: models, page store, hashes. */
+/**
+ * `blocksight` in `XDG_CACHE_HOME` or in `~/.cache`: models, page store, hashes. As the base directory
+ * specification says, a value that is empty or no absolute path counts as none.
+ */
 export function cacheFolder(env: Environment): string {
-  const base = env["XDG_CACHE_HOME"] ?? path.join(env["HOME"] ?? os.homedir(), ".cache");
+  const given = env["XDG_CACHE_HOME"] ?? "";
+  const base = path.isAbsolute(given) ? given : path.join(env["HOME"] ?? os.homedir(), ".cache");
   return path.join(base, "blocksight");
 }
 

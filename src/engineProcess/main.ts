@@ -15,8 +15,10 @@ import { addonPath, loadAddon, type NativeAddon } from "./nativeAddon.js";
 /** Native work stops within one step or one prefill chunk; after this it is taken as hung. */
 const STOP_MS = 3_000;
 
+/** As src/engine/modelFiles.ts finds it. */
+const cacheHome = process.env["XDG_CACHE_HOME"] ?? "";
 const cacheFolder = path.join(
-  process.env["XDG_CACHE_HOME"] ?? path.join(os.homedir(), ".cache"),
+  path.isAbsolute(cacheHome) ? cacheHome : path.join(os.homedir(), ".cache"),
   "blocksight",
 );
 

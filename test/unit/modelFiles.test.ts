@@ -258,6 +258,8 @@ describe("model catalogue", () => {
     expect(modelsFolder({ HOME: "/h", XDG_CACHE_HOME: "/c" })).toBe("/c/blocksight/models");
     expect(modelsFolder({ BLOCKSIGHT_MODELS: "/m", XDG_CACHE_HOME: "/c" })).toBe("/m");
     expect(cacheFolder({ HOME: "/h" })).toBe("/h/.cache/blocksight");
+    expect(cacheFolder({ HOME: "/h", XDG_CACHE_HOME: "" })).toBe("/h/.cache/blocksight");
+    expect(cacheFolder({ HOME: "/h", XDG_CACHE_HOME: "here" })).toBe("/h/.cache/blocksight");
     expect([isKnownModel("coder"), isKnownModel("toString")]).toEqual([true, false]);
   });
 });
