@@ -3,6 +3,7 @@
 import argparse
 import json
 import random
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +14,8 @@ from blocksight_train.data import phrasings
 from blocksight_train.data.asks import asks
 from blocksight_train.data.build import Builder
 from blocksight_train.data.codec import Codec
-from blocksight_train.data.definitions import NOT_PLAIN, definitions, first_sentence
-from blocksight_train.data.git import clean
+from blocksight_train.data.definitions import NOT_PLAIN, SOURCE, definitions, first_sentence
+from blocksight_train.data.git import MOST_BYTES, clean, tree
 from blocksight_train.data.join import join
 from blocksight_train.data.questions import CONSTANT, Asker, Tree, near_name, read_file, skeletons, touched, without_name
 from blocksight_train.data.segments import HEADER_ROOM, Store, has_block_headers, spans_of, with_block_headers, without_block_headers
@@ -55,6 +56,15 @@ def test_functions_that_javascript_assigns_are_definitions_of_their_owner():
         ("View.lookup", "View.prototype.lookup = function (name)"),
     ]
     assert found[0].doc == "Dispatches a request into the application." and found[0].doc_lines == range(0, 3)
+
+
+def test_a_large_file_is_data_unless_it_is_asked_for(tmp_path):
+    (tmp_path / "large.py").write_text("x = 1\n" * (MOST_BYTES // 6 + 1))
+    (tmp_path / "small.py").write_text("y = 2\n")
+    for command in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "-m", "Begin"]):
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
+    assert tree(str(tmp_path), "HEAD", SOURCE).keys() == {"small.py"}
+    assert tree(str(tmp_path), "HEAD", SOURCE, {"large.py"}).keys() == {"small.py", "large.py"}
 
 
 def test_only_describing_sentences_are_used():

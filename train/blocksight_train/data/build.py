@@ -71,8 +71,8 @@ class Builder:
     def hand(self, repo: str, name: str, commit: str, asked: list[dict]) -> None:
         """Questions written by hand over a repository's tree, nothing taken out of it; the files asked for come first."""
         rng = random.Random(f"{self.seed} {name} hand")
-        texts = {p: t for p, t in git.tree(repo, commit, SOURCE).items() if t.strip()}
         wanted = {f["path"] for entry in asked for f in entry["files"]}
+        texts = {p: t for p, t in git.tree(repo, commit, SOURCE, wanted).items() if t.strip()}
         tree = Tree(len(self.packs))
         for file in sorted(texts, key=lambda p: (p not in wanted, bool(NOT_PLAIN.search(p)), rng.random())):
             if file not in wanted and len(tree.segments) >= self.sizes.head:

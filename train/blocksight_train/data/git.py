@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Collection
 from typing import NamedTuple
 
 MOST_BYTES = 200_000  # larger files are data or generated
@@ -26,14 +27,15 @@ def text(repo: str, *args: str) -> str:
     return git(repo, *args).decode("utf8", "replace")
 
 
-def tree(repo: str, commit: str, pattern: re.Pattern[str]) -> dict[str, str]:
-    """Path to text of a commit's files whose path fits. A blob that a snapshot lacks is left out."""
+def tree(repo: str, commit: str, pattern: re.Pattern[str], asked_for: Collection[str] = ()) -> dict[str, str]:
+    """Path to text of a commit's files whose path fits, those that are `asked_for` however large. A blob that a snapshot lacks is left out."""
     wanted = []
     for line in text(repo, "ls-tree", "-r", "-l", commit).splitlines():
         meta, _, path = line.partition("\t")
         _, kind, blob, size = meta.split()
-        small = size == "-" or (size.isdigit() and 0 < int(size) < MOST_BYTES)  # "BAD": the snapshot lacks it
-        if kind == "blob" and small and pattern.search(path):
+        is_here = size == "-" or size.isdigit()  # "BAD": the snapshot lacks it
+        is_taken = size == "-" or path in asked_for or (is_here and 0 < int(size) < MOST_BYTES)
+        if kind == "blob" and is_here and is_taken and pattern.search(path):
             wanted.append((path, blob))
     if not wanted:
         return {}
