@@ -1,113 +1,108 @@
 #!/usr/bin/env bash
-# Both adapters from the bare bases in one go: data, teaching, tuning, export, measuring.
+# Both adapters from the bare bases in one go: data, teaching, tuning, export, and a report on both.
 #
 #   MIRROR=DIR WORK=DIR SCOUT=FILE.gguf CODER=FILE.gguf bash train/reproduce.sh [data|teach|scout|coder|measure ...]
 #
-# MIRROR holds the repositories that `clone` fetched, or is filled with them. What WORK holds already is not made again, so that a run
-# that was ended goes on with the first piece that is missing. `teach`, `scout` and `coder` want a GPU (DEVICE=cpu is for trying this script).
-# Of the shipped adapters only the layout and the question heads are taken. SHARE=0.1 takes a tenth of all minutes, MANIFEST other
-# repositories, SIZES other packs, HAND=none no questions written by hand, PER_TYPE fewer questions of a type when measuring.
+# MIRROR holds the repositories that `clone` fetched, or is filled with them. What was made whole in WORK is not made again, so that a run that
+# was ended goes on with the first piece that is missing. All but `data` want a GPU (DEVICE=cpu is for trying this script). Of the shipped
+# adapters only the layout and the question heads are taken. SHARE=0.1 takes a tenth of all minutes, MANIFEST other repositories, SIZES, LONG
+# and INDEX_SIZES other packs, HAND=none no questions written by hand, PER_TYPE fewer questions of a type when measuring.
 set -euo pipefail
-cd "$(dirname "$0")"
 
 : "${MIRROR:?a folder of bare repositories}" "${WORK:?a folder for what is made}" "${SCOUT:?the GGUF file of the scout}"
-MANIFEST=${MANIFEST:-manifest.jsonl} DEVICE=${DEVICE:+--device $DEVICE} SHARE=${SHARE:-1} HAND=${HAND:-hand/*.jsonl} PER_TYPE=${PER_TYPE:-6}
-SIZES=${SIZES:-24,32,40} LONG=${LONG:-192} SEED=31
+absolute() { case $1 in /*) printf %s "$1" ;; *) printf %s "$PWD/$1" ;; esac; }
+MIRROR=$(absolute "$MIRROR") WORK=$(absolute "$WORK") SCOUT=$(absolute "$SCOUT")
+CODER=${CODER:+$(absolute "$CODER")} MANIFEST=${MANIFEST:+$(absolute "$MANIFEST")}
+cd "$(dirname "$0")"
+MANIFEST=${MANIFEST:-manifest.jsonl} SHARE=${SHARE:-1} HAND=${HAND:-all} PER_TYPE=${PER_TYPE:-6} SIZES=${SIZES:-24,32,40} LONG=${LONG:-192}
+INDEX_SIZES=${INDEX_SIZES:-64,96,128} SEED=31
 WEIGHTS='{"hand":1.0,"absent":2.2,"signature":2.5,"where":0.9,"quote":0.3,"complete":0.3,"prose":0.6,"doc":1.9,"commit":0.35,"sentence":1.5,"test":1.4,"change":1.4,"heading":1.4,"option":0.9,"chat":0.5}'
-MODELS=(scout ${CODER:+coder})
+models=(scout ${CODER:+coder})
+device=(${DEVICE:+--device "$DEVICE"})
 
 train() { python -m blocksight_train "$@"; }
 
-# make FILE COMMAND …: unless the file is there.
+# make FILE COMMAND …: unless the command has ended well before. A file that was cut off is made again.
 make() {
   local file=$1
   shift
-  [ -e "$file" ] || { echo "== $file"; "$@"; }
+  [ -e "$file.made" ] && return
+  echo "== $file"
+  "$@"
+  touch "$file.made"
 }
 
-# minutes dense:12,index:1.2: each stage's share of its minutes.
-minutes() { awk -v share="$SHARE" -v RS=, -F: '{ printf "%s%s:%g", (NR > 1 ? "," : ""), $1, $2 * share }' <<<"$1"; }
+# minutes 12: the run's share of them.
+minutes() { LC_ALL=C awk -v share="$SHARE" -v of="$1" 'BEGIN { printf "%g", of * share }'; }
+
+# model_of NAME: the options that name a base, its tokenizer and its tokens, in `model_options`.
+model_of() { model_options=(--base "$WORK/base/$1" --tokenizer "$WORK/$1.tokenizer.json" --model "$1" "${device[@]}"); }
 
 bases() {
-  local model gguf
-  for model in "${MODELS[@]}"; do
-    [ "$model" = scout ] && gguf=$SCOUT || gguf=$CODER
-    make "$WORK/$model.tokenizer.json" train tokenizer --gguf "$gguf" --out "$WORK/$model.tokenizer.json"
-    make "$WORK/base/$model/index.json" train parts --gguf "$gguf" --out "$WORK/base/$model"
-  done
+  make "$WORK/scout.tokenizer.json" train tokenizer --gguf "$SCOUT" --out "$WORK/scout.tokenizer.json"
+  make "$WORK/base/scout" train parts --gguf "$SCOUT" --out "$WORK/base/scout"
+  [ -n "$CODER" ] || return 0
+  make "$WORK/coder.tokenizer.json" train tokenizer --gguf "$CODER" --out "$WORK/coder.tokenizer.json"
+  make "$WORK/base/coder" train parts --gguf "$CODER" --out "$WORK/base/coder"
 }
 
 data() {
-  local sources="--manifest $MANIFEST --mirror $MIRROR --tokenizers ${MODELS[*]/#/$WORK/}"
-  sources=${sources//"$WORK/scout"/"$WORK/scout.tokenizer.json"}
-  sources=${sources//"$WORK/coder"/"$WORK/coder.tokenizer.json"}
-  train clone --manifest "$MANIFEST" --mirror "$MIRROR"
-  # shellcheck disable=SC2086 # several words
-  {
-    make "$WORK/made/segments.npz" train data $sources --use train --trees 3 --seed $SEED --out "$WORK/made"
-    make "$WORK/dev/segments.npz" train data $sources --use dev --held-out --trees 1 --head 130 --history 130 --out "$WORK/dev"
-    make "$WORK/test/segments.npz" train data $sources --use test --held-out --trees 1 --head 160 --history 160 --commits 60 --questions 30 --prose 0 --out "$WORK/test"
-    [ "$HAND" = none ] || make "$WORK/hand/segments.npz" train data $sources --seed $SEED --hand $HAND --out "$WORK/hand"
-  }
+  local tokenizers=("${models[@]/#/"$WORK/"}")
+  local sources=(--manifest "$MANIFEST" --mirror "$MIRROR" --tokenizers "${tokenizers[@]/%/.tokenizer.json}")
   local folders=("$WORK/made")
-  [ "$HAND" = none ] || folders+=("$WORK/hand")
-  make "$WORK/all/segments.npz" train join "${folders[@]}" --models "${MODELS[@]}" --out "$WORK/all"
-  make "$WORK/all/asks.more" asks
-}
-
-asks() {
-  train asks --data "$WORK/all" --each 4
-  touch "$WORK/all/asks.more"
+  train clone --manifest "$MANIFEST" --mirror "$MIRROR"
+  make "$WORK/made" train data "${sources[@]}" --use train --trees 3 --seed $SEED --out "$WORK/made"
+  make "$WORK/test" train data "${sources[@]}" --use test --held-out --trees 1 --head 160 --history 160 --commits 60 --questions 30 --prose 0 --out "$WORK/test"
+  if [ "$HAND" != none ]; then
+    make "$WORK/hand" train data "${sources[@]}" --seed $SEED --hand hand/*.jsonl --out "$WORK/hand"
+    folders+=("$WORK/hand")
+  fi
+  make "$WORK/all" train join "${folders[@]}" --models "${models[@]}" --out "$WORK/all"
+  make "$WORK/all/asks" train asks --data "$WORK/all" --each 4
 }
 
 # The largest base that there is teaches: its answers are text, which any tokenizer reads.
 teach() {
-  local model=${MODELS[-1]}
-  local teacher="--base $WORK/base/$model --tokenizer $WORK/$model.tokenizer.json --model $model $DEVICE --data $WORK/all"
-  local stop=""
-  [ "$model" = scout ] || stop="--stop 151643"
-  # shellcheck disable=SC2086
-  make "$WORK/all/taught.jsonl" train teach $teacher $stop --minutes "$(minutes teach:11 | cut -d: -f2)" --out "$WORK/all/taught.jsonl"
-  # shellcheck disable=SC2086
-  make "$WORK/all/chat.jsonl" train teach $teacher $stop --instructions 1800 --steps 160 --minutes "$(minutes chat:1 | cut -d: -f2)" --out "$WORK/all/chat.jsonl"
+  local stop=()
+  model_of "${models[-1]}"
+  [ -z "$CODER" ] || stop=(--stop 151643)
+  make "$WORK/all/taught" train teach "${model_options[@]}" --data "$WORK/all" "${stop[@]}" --most 1000000 --minutes "$(minutes 11)" --out "$WORK/all/taught.jsonl"
+  make "$WORK/all/chat" train teach "${model_options[@]}" --data "$WORK/all" "${stop[@]}" --instructions 1800 --steps 160 --minutes "$(minutes 1)" --out "$WORK/all/chat.jsonl"
 }
 
-# tune MODEL RATE PLAN
+# tune MODEL RATE DENSE INDEX JOINT: minutes of each stage.
 tune() {
-  local model=$1 shipped=../media/models/$1.safetensors
-  local base="--base $WORK/base/$model --adapter $shipped $DEVICE"
-  [ -e "$WORK/$model.safetensors" ] && return
-  # shellcheck disable=SC2086
-  train tune $base --tokenizer "$WORK/$model.tokenizer.json" --model "$model" --data "$WORK/all" \
-    --files questions.jsonl,taught.jsonl,chat.jsonl --fresh --resume --plan "$(minutes "$3")" --rate "$2" --sizes "$SIZES" --long "$LONG" --mined 0.4 \
-    --index-sizes "${INDEX_SIZES:-64,96,128}" --index-rows 1024 --questions 24 --text-share 0.1 --removed 0.08 --weights "$WEIGHTS" --seed $SEED --out "$WORK/$model"
-  # shellcheck disable=SC2086
-  train export $base --checkpoint "$WORK/$model/lora.pt" "$WORK/$model/index.pt" --pointer-weight 20 --cites \
-    --out "$WORK/$model.safetensors"
+  local shipped=../media/models/$1.safetensors plan
+  plan="dense:$(minutes "$3"),index:$(minutes "$4"),joint:$(minutes "$5")"
+  model_of "$1"
+  make "$WORK/$1" train tune "${model_options[@]}" --adapter "$shipped" --data "$WORK/all" --files questions.jsonl,taught.jsonl,chat.jsonl --fresh --resume \
+    --plan "$plan" --rate "$2" --sizes "$SIZES" --long "$LONG" --mined 0.4 --index-sizes "$INDEX_SIZES" --index-rows 1024 --questions 24 --text-share 0.1 \
+    --removed 0.08 --weights "$WEIGHTS" --seed $SEED --out "$WORK/$1"
+  make "$WORK/$1.safetensors" train export --base "$WORK/base/$1" "${device[@]}" --adapter "$shipped" --checkpoint "$WORK/$1/lora.pt" "$WORK/$1/index.pt" \
+    --pointer-weight 20 --cites --out "$WORK/$1.safetensors"
 }
 
 measure() {
   local model records=()
-  for model in "${MODELS[@]}"; do
-    [ -e "$WORK/$model.safetensors" ] || continue
-    # shellcheck disable=SC2086
-    make "$WORK/$model.jsonl" train evaluate --base "$WORK/base/$model" --tokenizer "$WORK/$model.tokenizer.json" --model "$model" \
-      --adapter "$WORK/$model.safetensors" $DEVICE --data "$WORK/test" --per-type "$PER_TYPE" --most '{"commit":20,"absent":12}' \
-      --steps 40 --pointer-weight 20 --minutes "$(minutes measure:6 | cut -d: -f2)" --out "$WORK/$model.jsonl"
+  for model in "${models[@]}"; do
+    [ -e "$WORK/$model.safetensors.made" ] || continue
+    model_of "$model"
+    make "$WORK/$model.jsonl" train evaluate "${model_options[@]}" --adapter "$WORK/$model.safetensors" --data "$WORK/test" --per-type "$PER_TYPE" \
+      --most '{"commit":20,"absent":12}' --steps 40 --pointer-weight 20 --minutes "$(minutes 6)" --out "$WORK/$model.jsonl"
     records+=("$WORK/$model.jsonl")
   done
+  [ ${#records[@]} -gt 0 ] || { echo "no adapter was made: run scout or coder first" >&2 && exit 2; }
   train report "${records[@]}"
 }
 
 mkdir -p "$WORK"
-for step in "${@:-data teach scout coder measure}"; do
-  for part in $step; do
-    bases
-    case $part in
-    data | teach | measure) $part ;;
-    scout) tune scout 1e-3 dense:12,index:1.2,joint:3 ;;
-    coder) [ -z "${CODER:-}" ] || tune coder 4e-4 dense:16,index:1.5,joint:5 ;;
-    *) echo "no step $part: known are data, teach, scout, coder, measure" >&2 && exit 2 ;;
-    esac
-  done
+[ $# -gt 0 ] || set -- data teach scout coder measure
+bases
+for step in "$@"; do
+  case $step in
+  data | teach | measure) "$step" ;;
+  scout) tune scout 1e-3 12 1.2 3 ;;
+  coder) [ -z "$CODER" ] || tune coder 4e-4 16 1.5 5 ;;
+  *) echo "no step $step: known are data, teach, scout, coder, measure" >&2 && exit 2 ;;
+  esac
 done

@@ -26,7 +26,8 @@ RESAMPLES = 1000
 
 def load(path: str) -> tuple[dict, dict[tuple[str, str, str], dict]]:
     """The head and the records by question. Files that are one behind the other are one."""
-    lines = [json.loads(line) for line in Path(path).read_text().splitlines()]
+    # Not splitlines: the engine's records may hold U+2028, which ends no line here.
+    lines = [json.loads(line) for line in Path(path).read_text("utf8").split("\n") if line]
     return lines[0], {(r["pack"], r["type"], r["text"]): r for r in lines if "pack" in r}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 
 from .batches import Dataset, Example
@@ -15,10 +16,15 @@ from .data.codec import Codec
 from .evaluate import picked
 from .together import Material, materials, path_of, repository
 
+PART = re.compile(r" \(part (\d+) of \d+\)$")
 
-def text_of(codec: Codec, segment: list[int]) -> str:
-    """A segment's text without its header line."""
-    return codec.decode(segment).split("\n", 1)[1]
+
+def part_of(codec: Codec, segment: list[int]) -> tuple[int, str]:
+    """A segment's number among those of its file, and its text without the header line. A pack may have a file's segments in another
+    order: a part that two trees share has the number that it got in the first."""
+    header, text = codec.decode(segment).split("\n", 1)
+    match = PART.search(header)
+    return int(match.group(1)) if match else 1, text
 
 
 def place_of(label: str, several: bool) -> str:
@@ -32,15 +38,15 @@ def repository_folder(label: str) -> str:
 
 def write_tree(dataset: Dataset, codec: Codec, material: Material, folder: Path) -> None:
     """Raises ValueError where a path leaves the folder."""
-    several, texts = len(material.names) > 1, {}
+    several, parts_of = len(material.names) > 1, {}
     for label, segment in zip(material.labels, material.segments):
-        texts.setdefault(place_of(label, several), []).append(text_of(codec, dataset.segment(segment).tolist()))
-    for place, parts in texts.items():
+        parts_of.setdefault(place_of(label, several), []).append(part_of(codec, dataset.plain(segment)))
+    for place, parts in parts_of.items():
         path = (folder / place).resolve()
         if not path.is_relative_to(folder.resolve()):
             raise ValueError(f"{place!r} leaves {folder}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(parts))
+        path.write_text("".join(text for _, text in sorted(parts)))
 
 
 def question_of(dataset: Dataset, codec: Codec, material: Material, e: Example) -> dict:
@@ -54,6 +60,8 @@ def question_of(dataset: Dataset, codec: Codec, material: Material, e: Example) 
 
 
 def main(args: argparse.Namespace) -> None:
+    if Path(args.out).exists() and any(Path(args.out).iterdir()):
+        raise SystemExit(f"{args.out} is not empty: files of other packs would be read with these")
     codec = Codec.load(args.tokenizer)
     dataset, most = Dataset(args.data, args.model, codec, tuple(args.files)), json.loads(args.most)
     for material in materials(dataset, args.together):

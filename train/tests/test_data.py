@@ -47,13 +47,14 @@ def test_functions_that_javascript_assigns_are_definitions_of_their_owner():
     source = (
         "/**\n * Dispatches a request into the application.\n */\napp.handle = function handle(req, res) {\n  return 1;\n};\n"
         "exports.etag = (body) => body;\nView.prototype.lookup = function (name) {\n  return name;\n};\n"
-        "module.exports = function (x) { return x; };\napp.count = 3;\napp['key'] = function () {};\n"
+        "res.a = res.b = (x) => x;\nmodule.exports = function (x) { return x; };\napp.count = 3;\napp['key'] = function () {};\n"
     )
     found = definitions(source, "javascript")
     assert [(d.dotted, d.signature) for d in found] == [
         ("app.handle", "app.handle = function handle(req, res)"),
         ("etag", "exports.etag = (body)"),
         ("View.lookup", "View.prototype.lookup = function (name)"),
+        ("res.a", "res.a = res.b = (x)"),
     ]
     assert found[0].doc == "Dispatches a request into the application." and found[0].doc_lines == range(0, 3)
 

@@ -5,12 +5,15 @@ import json
 from dataclasses import replace
 
 import pytest
+from test_data import LONG
+from test_data import written as long_file
 from test_evaluate import two  # noqa: F401
 
 from blocksight_train import trees
+from blocksight_train.batches import Dataset
 from blocksight_train.evaluate import picked
 from blocksight_train.together import materials
-from blocksight_train.trees import question_of, text_of, write_tree
+from blocksight_train.trees import question_of, write_tree
 
 
 def test_a_tree_holds_every_file_of_the_pack_as_its_segments_have_it(dataset, codec, tmp_path):
@@ -18,11 +21,20 @@ def test_a_tree_holds_every_file_of_the_pack_as_its_segments_have_it(dataset, co
     write_tree(dataset, codec, material, tmp_path)
     written = {str(p.relative_to(tmp_path)): p.read_text() for p in tmp_path.rglob("*.py")}
     assert set(written) == set(material.labels)
-    for path, text in written.items():
-        mine = [s for s, label in zip(material.segments, material.labels) if label == path]
-        assert text == "".join(text_of(codec, dataset.segment(s).tolist()) for s in mine)
+    assert "def read_item1(self, key: str, limit: int = 10) -> bytes:\n" in written["src/file1.py"]
+    assert "<|file_sep|>" not in "".join(written.values())
     assert "Reads one item" in written["src/file1.py"]
     assert "Reads one item" not in written["src/file0.py"], "a comment that is asked by stays gone"
+
+
+@pytest.mark.parametrize("block_header", [False, True])
+def test_a_file_of_several_parts_is_whole_and_without_tags_in_whatever_order_its_parts_stand(codec, tmp_path, block_header):
+    data = Dataset(long_file(codec, tmp_path / "data", block_header), "tiny", codec)
+    [material] = materials(data)
+    assert len(material.segments) > 2
+    turned = replace(material, segments=material.segments[::-1], labels=material.labels[::-1])
+    write_tree(data, codec, turned, tmp_path / "tree")
+    assert (tmp_path / "tree/src/long.py").read_text() == LONG + "\n"
 
 
 def test_several_repositories_have_a_folder_each(two, codec, tmp_path):  # noqa: F811
@@ -55,6 +67,8 @@ def test_the_command_takes_the_questions_that_evaluate_takes(folder, dataset, co
         out=tmp_path / "out",
     )
     trees.main(args)
+    with pytest.raises(SystemExit, match="is not empty"):
+        trees.main(args)
     [lines] = [p.read_text().splitlines() for p in (tmp_path / "out").glob("*/questions.jsonl")]
     [material] = materials(dataset)
     assert [json.loads(line)["text"] for line in lines] == [e.record["text"] for e in picked(material.examples, 2, material.number, {})]

@@ -113,7 +113,7 @@ def _name(node: Node) -> str | None:
 def _assigned(node: Node) -> tuple[str, str, Node] | None:
     """JavaScript's `owner.name = function …`: name, owner and the function. The owner of `Type.prototype.name` is Type."""
     target, value = (node.child_by_field_name(field) for field in ("left", "right"))
-    while value is not None and value.type == "assignment_expression":  # a = exports.b = function …: the first name counts
+    while value is not None and value.type == "assignment_expression":  # res.a = res.b = function …: the first name counts
         value = value.child_by_field_name("right")
     if target is None or value is None or target.type != "member_expression" or value.type not in FUNCTION_VALUES:
         return None
