@@ -17,4 +17,5 @@ try {
 
 // Only now are the packages there.
 const { runEvaluation } = await import("./runEvaluation.mjs");
-await runEvaluation(process.argv.includes("--made") ? "evaluateMade" : "evaluateHand");
+const isMade = process.argv.some((arg) => arg === "--made" || arg.startsWith("--made="));
+await runEvaluation(isMade ? "evaluateMade" : "evaluateHand");

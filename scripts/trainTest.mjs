@@ -2,7 +2,7 @@
 // gigabytes) is installed once for every set of pinned packages. Tiny random models, no GPU.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { cacheFolder } from "./cacheFolder.mjs";
@@ -13,46 +13,61 @@ const junit = path.join(root, "build/pytest.xml");
 /** What train/pyproject.toml asks for. */
 const LEAST_PYTHON = [3, 11];
 
+/** Versions that PyTorch has wheels for come before whatever is newest. */
+const PYTHONS = ["python3.12", "python3.13", "python3.11", "python3", "python"];
+
 function findPython() {
   const version = "import sys; print(*sys.version_info[:2])";
-  return ["python3", "python3.13", "python3.12", "python3.11", "python"]
-    .map((name) => ({ name, said: spawnSync(name, ["-c", version], { encoding: "utf8" }).stdout }))
-    .find(({ said }) => {
-      const [major, minor] = (said ?? "").trim().split(" ").map(Number);
-      return major === LEAST_PYTHON[0] && minor >= LEAST_PYTHON[1];
-    });
+  return PYTHONS.map((name) => ({
+    name,
+    said: spawnSync(name, ["-c", version], { encoding: "utf8" }).stdout,
+  })).find(({ said }) => {
+    const [major, minor] = (said ?? "").trim().split(" ").map(Number);
+    return major === LEAST_PYTHON[0] && minor >= LEAST_PYTHON[1];
+  });
 }
 
 function run(command, args, options = {}) {
   return spawnSync(command, args, { cwd: train, stdio: "inherit", ...options }).status ?? 1;
 }
 
-/** The environment's Python. A folder without its mark was cut off while it was made, and is made again. */
-function ensureEnvironment({ name, said }) {
-  const pins = readFileSync(path.join(train, "pyproject.toml"));
-  const key = createHash("sha256").update(pins).update(said).digest("hex").slice(0, 16);
-  const folder = path.join(cacheFolder, "train", key);
-  const python = path.join(folder, process.platform === "win32" ? "Scripts" : "bin", "python");
-  const mark = path.join(folder, "complete");
-  if (existsSync(mark)) return python;
-  process.stdout.write(`Installing what train/ needs into ${folder} …\n`);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(path.dirname(folder), { recursive: true });
-  // Only the dependencies: the package itself is run from the checkout.
+/** Only the dependencies: the package itself is run from the checkout. */
+function wantedPackages(name) {
   const pinned = `import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]
-print(*p["dependencies"], *p["optional-dependencies"]["data"], *p["optional-dependencies"]["test"])`;
-  const wanted = spawnSync(name, ["-c", pinned], { cwd: train, encoding: "utf8" });
+print(*p["dependencies"], *p["optional-dependencies"]["data"], *p["optional-dependencies"]["test"], sep="\\n")`;
+  const { stdout } = spawnSync(name, ["-c", pinned], { cwd: train, encoding: "utf8" });
+  return stdout.trim().split(/\r?\n/);
+}
+
+const insideOf = (folder) =>
+  path.join(folder, process.platform === "win32" ? "Scripts" : "bin", "python");
+
+/** The environment's Python, undefined where it could not be made. A folder gets its name when it is whole. */
+function ensureEnvironment({ name, said }) {
+  const wanted = wantedPackages(name);
+  const key = createHash("sha256").update(wanted.join("\n")).update(said).digest("hex");
+  const folder = path.join(cacheFolder, "train", key.slice(0, 16));
+  if (existsSync(folder)) return insideOf(folder);
+  process.stdout.write(`Installing what train/ needs into ${folder} …\n`);
+  mkdirSync(path.dirname(folder), { recursive: true });
+  const making = `${folder}.${process.pid}`;
   const isMade =
-    run(name, ["-m", "venv", folder]) === 0 &&
-    run(python, ["-m", "pip", "install", "-q", ...wanted.stdout.trim().split(" ")]) === 0;
+    run(name, ["-m", "venv", making]) === 0 &&
+    run(insideOf(making), ["-m", "pip", "install", "-q", ...wanted]) === 0;
   if (!isMade) {
+    rmSync(making, { recursive: true, force: true });
     process.stderr.write(
       "Python's packages could not be installed. Check the network, or the index that pip is set up for, and that Python has venv.\n",
     );
     return undefined;
   }
-  writeFileSync(mark, "");
-  return python;
+  try {
+    renameSync(making, folder);
+  } catch (error) {
+    if (!existsSync(folder)) throw error;
+    rmSync(making, { recursive: true, force: true }); // another run was first
+  }
+  return insideOf(folder);
 }
 
 function pytestCounts() {
@@ -76,8 +91,10 @@ if (python === undefined) {
     count(run(inside, ["-m", "ruff", "check", "."]));
     count(run(inside, ["-m", "ruff", "format", "--check", "."]));
     rmSync(junit, { force: true });
-    run(inside, ["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", `--junitxml=${junit}`]);
+    const pytest = ["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", `--junitxml=${junit}`];
+    const status = run(inside, pytest);
     const tests = existsSync(junit) ? pytestCounts() : { passed: 0, failed: 1, skipped: 0 };
+    if (status !== 0 && tests.failed === 0) tests.failed = 1;
     for (const key of Object.keys(counts)) counts[key] += tests[key];
   }
   const { passed, failed, skipped } = counts;

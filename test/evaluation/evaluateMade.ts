@@ -3,7 +3,7 @@
  * writes records that `python -m blocksight_train report` reads beside the other's.
  */
 import { createHash } from "node:crypto";
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -15,6 +15,7 @@ import type { AskResult } from "../../src/shared/answer.js";
 import { packOf } from "./handPack.js";
 import {
   type MadeQuestion,
+  MadeRecords,
   type MadeTree,
   answerWithCitations,
   readMadeTrees,
@@ -24,7 +25,7 @@ import { silentContext } from "./silentContext.js";
 const USAGE = `Usage: npm run eval -- --made FOLDER --out FILE [--model scout|coder] [--read all|auto|N]
   [--trees N,N] [--max-tokens 48] [--minutes N]
 
-FOLDER is what "python -m blocksight_train trees" wrote. A run that was stopped, or that --minutes ended,
+--trees takes the numbers that trees begin with. FOLDER is what "python -m blocksight_train trees" wrote. A run that was stopped, or that --minutes ended,
 goes on where it was. "python -m blocksight_train report FILE ..." prints the tables.
 `;
 /** As `evaluate` keeps them. */
@@ -47,7 +48,9 @@ function readOptions() {
   });
   const { model, made, out } = values;
   const isKnown = model === "coder" || model === "scout";
-  if (values.help || made === "" || out === "" || !isKnown) {
+  const isMisspelt =
+    Number.isNaN(Number(values.minutes)) || Number.isNaN(Number(values["max-tokens"]));
+  if (values.help || made === "" || out === "" || !isKnown || isMisspelt) {
     process.stderr.write(USAGE);
     process.exit(values.help ? 0 : 2);
   }
@@ -66,22 +69,36 @@ type Options = ReturnType<typeof readOptions>;
 
 const CONTEXT = silentContext(process.cwd());
 
-const keyOf = ({ pack, type, text }: MadeQuestion): string => JSON.stringify([pack, type, text]);
-
-/** Keys of what the file has; a new file gets the head line that `report` expects. */
-function openRecords({ out, model, read }: Options): ReadonlySet<string> {
-  const adapter = `media/models/${model}.safetensors`;
-  const sha256 = createHash("sha256").update(readFileSync(adapter)).digest("hex");
-  const head = JSON.stringify({ engine: true, adapter, sha256, read });
-  mkdirSync(path.dirname(path.resolve(out)), { recursive: true });
-  if (!existsSync(out)) appendFileSync(out, `${head}\n`);
-  const [first, ...lines] = readFileSync(out, "utf8").split("\n");
-  if (first !== head) throw new Error(`${out} is of another model or adapter: ${first ?? ""}`);
-  const whole = lines.filter((line) => line.endsWith("}"));
-  return new Set(whole.map((line) => keyOf(JSON.parse(line) as MadeQuestion)));
+/** What changes answers. `report` prints the adapter. */
+function headOf({ model, read, maxTokens }: Options): object {
+  const roles = model === "coder" ? ["coder", "scout"] : ["scout"];
+  const files = roles.map((role) => `media/models/${role}.safetensors`);
+  const hashes = files.map((file) => createHash("sha256").update(readFileSync(file)).digest("hex"));
+  const sha256 = hashes.join("+");
+  return { engine: true, adapter: files[0], sha256, read: readOf(model, read), maxTokens };
 }
 
-function recordOf(asked: MadeQuestion, result: AskResult): object {
+/** The scout reads everything, whatever the option says. */
+function readOf(model: string, read: string): string {
+  return model === "coder" ? read : "all";
+}
+
+/** What `report` reads, and how long it took. */
+interface MadeRecord extends MadeQuestion {
+  readonly answer: string;
+  /** Path and focus, the best first. */
+  readonly files: readonly (readonly [string, number])[];
+  readonly cited: readonly string[];
+  readonly ofFiles: number;
+  readonly tokens: number;
+  readonly firstTokenMs: number;
+  readonly prefillMs: number;
+  readonly prefillTokens: number;
+  readonly decodeMs: number;
+  readonly decodeTokens: number;
+}
+
+function recordOf(asked: MadeQuestion, result: AskResult): MadeRecord {
   const { timings } = result;
   return {
     ...asked,
@@ -89,7 +106,7 @@ function recordOf(asked: MadeQuestion, result: AskResult): object {
     files: result.files
       .filter(({ focus }) => focus > 0)
       .slice(0, KEPT_FILES)
-      .map((file) => [file.path, file.focus]),
+      .map((file) => [file.path, file.focus] as const),
     cited: result.citations.map((citation) => citation.path),
     ofFiles: result.files.length,
     tokens: result.pack.tokens,
@@ -109,14 +126,10 @@ function tellLeftOut(tree: MadeTree, packed: ReadonlySet<string>): void {
 }
 
 /** Whether everything was asked before the time was over. */
-async function askTree(
-  options: Options,
-  tree: MadeTree,
-  done: ReadonlySet<string>,
-): Promise<boolean> {
-  const open = tree.questions.filter((asked) => !done.has(keyOf(asked)));
+async function askTree(options: Options, tree: MadeTree, records: MadeRecords): Promise<boolean> {
+  const open = tree.questions.filter((asked) => !records.has(asked));
   if (open.length === 0) return true;
-  const { model, read, maxTokens, out } = options;
+  const { model, read, maxTokens } = options;
   const reading = model === "coder" ? ["--read", read] : [];
   const repo = ["--repo", tree.folder, "--budget", String(BUDGET_TOKENS), "--no-cache"];
   const args = parseAskArguments(["--model", model, ...reading, ...repo, "evaluation"]);
@@ -126,7 +139,7 @@ async function askTree(
     tellLeftOut(tree, new Set(pack.files.map((file) => file.path)));
     const session = new AskSession({ ...parts, pack: () => Promise.resolve(pack) });
     const question = {
-      read: parseAskArguments(["--read", model === "coder" ? read : "all", "q"]).read,
+      read: parseAskArguments(["--read", readOf(model, read), "q"]).read,
       maxTokens,
       sampling: GREEDY,
       budgetTokens: BUDGET_TOKENS,
@@ -137,7 +150,7 @@ async function askTree(
         { text: asked.text, ...question },
         { signal: CONTEXT.signal, onEvent: () => undefined },
       );
-      appendFileSync(out, `${JSON.stringify(recordOf(asked, result))}\n`);
+      records.add(recordOf(asked, result));
       const seconds = (result.timings.firstTokenMs / 1000).toFixed(1);
       process.stderr.write(
         `${tree.name} ${at + 1}/${open.length}  ${seconds} s  ${asked.type}  ${asked.text}\n`,
@@ -152,11 +165,13 @@ async function askTree(
 /** Runs in the root of a clone whose bundles are built. */
 async function main(): Promise<void> {
   const options = readOptions();
-  const done = openRecords(options);
-  const every = readMadeTrees(options.made);
-  const chosen = every.filter((_, at) => options.trees?.includes(at) ?? true);
+  const { made, trees } = options;
+  const numberOf = ({ name }: MadeTree): number => Number.parseInt(name, 10);
+  const chosen = readMadeTrees(made).filter((tree) => trees?.includes(numberOf(tree)) ?? true);
+  if (chosen.length === 0) throw new Error(`${made} has no such trees.`);
+  const records = new MadeRecords(options.out, headOf(options));
   for (const tree of chosen) {
-    if (!(await askTree(options, tree, done))) break;
+    if (!(await askTree(options, tree, records))) break;
   }
 }
 

@@ -1,5 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
@@ -15,7 +23,7 @@ import {
 import { interval, recall, shown } from "../evaluation/figures.js";
 import { type HandQuestion, SOURCES, readHandQuestions } from "../evaluation/handQuestions.js";
 import { Bm25, rankByBest, terms } from "../evaluation/lexicalRanking.js";
-import { answerWithCitations, readMadeTrees } from "../evaluation/madeQuestions.js";
+import { MadeRecords, answerWithCitations, readMadeTrees } from "../evaluation/madeQuestions.js";
 import { blockPassages, filePassages } from "../evaluation/passages.js";
 import { fetchTree, pinnedCommit, treeFolder } from "../evaluation/repositories.js";
 import { TINY_PROJECT } from "../fakes/tinyPack.js";
@@ -224,6 +232,20 @@ describe("questions that were made", () => {
     expect(trees.map(({ name }) => name)).toEqual(["000-a", "001-b"]);
     expect(trees[0]?.folder).toBe(path.join(folder, "000-a", "tree"));
     expect(trees[1]?.questions).toEqual([asked]);
+  });
+
+  it("are asked again where their record was cut off, and never beside another model's", () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "made-"));
+    const file = path.join(folder, "records.jsonl");
+    const asked = (text: string) => ({ pack: "o/n@HEAD", type: "where", text, gold: [] });
+    new MadeRecords(file, { model: "a" }).add(asked("first?"));
+    appendFileSync(file, '{"pack":"o/n@HEAD","type":"whe');
+    const records = new MadeRecords(file, { model: "a" });
+    expect([records.has(asked("first?")), records.has(asked("second?"))]).toEqual([true, false]);
+    records.add(asked("second?"));
+    expect(new MadeRecords(file, { model: "a" }).has(asked("second?"))).toBe(true);
+    expect(() => new MadeRecords(file, { model: "b" })).toThrow('not {"model":"b"}');
+    rmSync(folder, { recursive: true });
   });
 
   it("have answers in which every cited path stands behind the token that cites it", () => {
