@@ -3,7 +3,6 @@
  * often the right file comes first. The pack is made once. Results are appended to a file, one line a
  * question and mode, so that a run can be stopped and taken up again.
  */
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -14,6 +13,7 @@ import { parseAskArguments } from "../../src/cli/askArguments.js";
 import { connectTo } from "../../src/cli/connect.js";
 import type { AskResult } from "../../src/shared/answer.js";
 import type { Pack } from "../../src/shared/pack.js";
+import { appendLine, openLines } from "./lineFile.js";
 import { type NameQuestion, nameQuestions } from "./nameQuestions.js";
 import { silentContext } from "./silentContext.js";
 import { type Measured, type SightMode, rankOf, tally } from "./tally.js";
@@ -66,12 +66,6 @@ function readOptions(): Options {
   };
 }
 
-function measuredBefore(path: string): readonly Measured[] {
-  if (!existsSync(path)) return [];
-  const lines = readFileSync(path, "utf8").split("\n");
-  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Measured);
-}
-
 function measure(result: AskResult, { path, lines }: NameQuestion, mode: SightMode): Measured {
   const byScout = result.files
     .map((file) => ({ path: file.path, focus: file.scoutFocus ?? 0 }))
@@ -98,14 +92,13 @@ async function main(): Promise<void> {
   const context = silentContext(process.env["INIT_CWD"] ?? process.cwd());
   const { signal } = context;
   const parts = await connectTo(path.resolve("dist"))(args, context);
-  mkdirSync(path.dirname(out), { recursive: true });
   try {
     let packed: Promise<Pack> | undefined;
     const session = new AskSession({
       ...parts,
       pack: (request) => (packed ??= parts.pack(request)),
     });
-    const done = [...measuredBefore(out)];
+    const done = [...(openLines(out) as readonly Measured[])];
     const isDone = (text: string, mode: SightMode): boolean =>
       done.some((one) => one.question === text && one.mode === mode);
     // Questions come from the pack, and the first question makes the pack.
@@ -125,7 +118,7 @@ async function main(): Promise<void> {
         if (isDone(text, mode)) continue;
         const one = measure(await ask(text, mode, maxTokens), question, mode);
         done.push(one);
-        appendFileSync(out, `${JSON.stringify(one)}\n`);
+        appendLine(out, one);
         process.stderr.write(
           `--read ${mode}  ${model} ${one.answeringRank}  scout ahead ${one.scoutRank ?? "-"}  ` +
             `${one.cited[0] === path ? "cited right" : `cited ${one.cited[0] ?? "nothing"}`}  ${text}\n`,

@@ -1,8 +1,7 @@
 /** What was measured, kept a line each in a file, so that a run that was stopped goes on. */
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
-import path from "node:path";
 import { factsGiven, inventions, quotedNames, saysAbsent } from "./answerMeasures.js";
 import { recall, shown, table } from "./figures.js";
+import { appendLine, openLines } from "./lineFile.js";
 
 /** One question by one method: a model with how it read, or a lexical or vector search. */
 export interface EvaluationRecord {
@@ -37,16 +36,10 @@ export function measuredAnswer(
 }
 
 export class RecordFile {
-  private readonly records: EvaluationRecord[] = [];
+  private readonly records: EvaluationRecord[];
 
   constructor(private readonly file: string) {
-    mkdirSync(path.dirname(file), { recursive: true });
-    if (!existsSync(file)) return;
-    const lines = readFileSync(file, "utf8").split("\n");
-    // A line that was cut off when the program was ended is measured again.
-    for (const line of lines.filter((text) => text.endsWith("}"))) {
-      this.records.push(JSON.parse(line) as EvaluationRecord);
-    }
+    this.records = [...(openLines(file) as readonly EvaluationRecord[])];
   }
 
   find(method: string, adapters: string, question: string): EvaluationRecord | undefined {
@@ -57,7 +50,7 @@ export class RecordFile {
 
   add(record: EvaluationRecord): void {
     this.records.push(record);
-    appendFileSync(this.file, `${JSON.stringify(record)}\n`);
+    appendLine(this.file, record);
   }
 }
 

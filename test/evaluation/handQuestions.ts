@@ -1,6 +1,7 @@
 /** The questions of test/eval: written by hand over reserved repositories, one JSON object a line. */
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import path from "node:path";
+import { readLines } from "./lineFile.js";
 
 export interface HandQuestion {
   readonly repo: string;
@@ -20,9 +21,7 @@ export function readHandQuestions(folder: string): readonly HandQuestion[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith(".jsonl"))
     .sort()
-    .flatMap((name) => readFileSync(path.join(folder, name), "utf8").split("\n"))
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as HandQuestion);
+    .flatMap((name) => readLines(path.join(folder, name)) as readonly HandQuestion[]);
 }
 
 /** Files of a language, as `--include` takes them: documentation would answer instead of the code. */

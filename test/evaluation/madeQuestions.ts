@@ -1,13 +1,7 @@
 /** Questions that `python -m blocksight_train trees` wrote, each folder a tree and what is asked about it. */
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  truncateSync,
-} from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
+import { appendLine, openLines, readLines } from "./lineFile.js";
 
 /** A line of questions.jsonl, with what `python -m blocksight_train report` needs to know of it. */
 export interface MadeQuestion {
@@ -33,10 +27,7 @@ export function readMadeTrees(folder: string): readonly MadeTree[] {
     .map(({ name, file }) => ({
       name,
       folder: path.join(folder, name, "tree"),
-      questions: readFileSync(file, "utf8")
-        .split("\n")
-        .filter((line) => line !== "")
-        .map((line) => JSON.parse(line) as MadeQuestion),
+      questions: readLines(file) as readonly MadeQuestion[],
     }));
 }
 
@@ -55,10 +46,7 @@ export function answerWithCitations(
 
 const keyOf = ({ pack, type, text }: MadeQuestion): string => JSON.stringify([pack, type, text]);
 
-/**
- * Records in a file, a line each behind a head that says what was asked. A line that was cut off when the
- * program was ended is taken away, so that its question is asked again.
- */
+/** Records in a file, a line each behind a head that says what was asked. */
 export class MadeRecords {
   private readonly done: Set<string>;
 
@@ -67,15 +55,11 @@ export class MadeRecords {
     private readonly file: string,
     head: object,
   ) {
-    mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
-    const text = existsSync(file) ? readFileSync(file, "utf8") : "";
-    const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-    if (whole !== text) truncateSync(file, Buffer.byteLength(whole));
-    const wanted = JSON.stringify(head);
-    if (whole === "") appendFileSync(file, `${wanted}\n`);
-    const [first = wanted, ...lines] = whole.split("\n").filter((line) => line !== "");
-    if (first !== wanted) throw new Error(`${file} holds ${first}, not ${wanted}`);
-    this.done = new Set(lines.map((line) => keyOf(JSON.parse(line) as MadeQuestion)));
+    const [first, ...records] = openLines(file);
+    if (first === undefined) appendLine(file, head);
+    const [held, wanted] = [first ?? head, head].map((one) => JSON.stringify(one));
+    if (held !== wanted) throw new Error(`${file} holds ${held}, not ${wanted}`);
+    this.done = new Set(records.map((record) => keyOf(record as MadeQuestion)));
   }
 
   has(asked: MadeQuestion): boolean {
@@ -83,7 +67,7 @@ export class MadeRecords {
   }
 
   add(record: MadeQuestion): void {
-    appendFileSync(this.file, `${JSON.stringify(record)}\n`);
+    appendLine(this.file, record);
     this.done.add(keyOf(record));
   }
 }

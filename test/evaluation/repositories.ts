@@ -1,14 +1,12 @@
 /** Repositories at a pinned commit, in a cache outside the checkout. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
+import { readLines } from "./lineFile.js";
 
 /** `commit` of owner/name as train/manifest.jsonl pins it; undefined for one that it does not reserve. */
 export function pinnedCommit(manifest: string, repo: string): string | undefined {
-  const lines = readFileSync(manifest, "utf8").split("\n");
-  const entries = lines
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as { repo: string; commit: string; use: string });
+  const entries = readLines(manifest) as readonly { repo: string; commit: string; use: string }[];
   return entries.find((entry) => entry.repo === repo && entry.use === "test")?.commit;
 }
 
