@@ -27,8 +27,8 @@ function findPython() {
   });
 }
 
-function run(command, args, options = {}) {
-  return spawnSync(command, args, { cwd: train, stdio: "inherit", ...options }).status ?? 1;
+function run(command, args) {
+  return spawnSync(command, args, { cwd: train, stdio: "inherit" }).status ?? 1;
 }
 
 /** Only the dependencies: the package itself is run from the checkout. */
@@ -39,7 +39,7 @@ print(*p["dependencies"], *p["optional-dependencies"]["data"], *p["optional-depe
   return stdout.trim().split(/\r?\n/);
 }
 
-const insideOf = (folder) =>
+const pythonOf = (folder) =>
   path.join(folder, process.platform === "win32" ? "Scripts" : "bin", "python");
 
 /** The environment's Python, undefined where it could not be made. A folder gets its name when it is whole. */
@@ -47,13 +47,13 @@ function ensureEnvironment({ name, said }) {
   const wanted = wantedPackages(name);
   const key = createHash("sha256").update(wanted.join("\n")).update(said).digest("hex");
   const folder = path.join(cacheFolder, "train", key.slice(0, 16));
-  if (existsSync(folder)) return insideOf(folder);
+  if (existsSync(folder)) return pythonOf(folder);
   process.stdout.write(`Installing what train/ needs into ${folder} …\n`);
   mkdirSync(path.dirname(folder), { recursive: true });
   const making = `${folder}.${process.pid}`;
   const isMade =
     run(name, ["-m", "venv", making]) === 0 &&
-    run(insideOf(making), ["-m", "pip", "install", "-q", ...wanted]) === 0;
+    run(pythonOf(making), ["-m", "pip", "install", "-q", ...wanted]) === 0;
   if (!isMade) {
     rmSync(making, { recursive: true, force: true });
     process.stderr.write(
@@ -67,7 +67,7 @@ function ensureEnvironment({ name, said }) {
     if (!existsSync(folder)) throw error;
     rmSync(making, { recursive: true, force: true }); // another run was first
   }
-  return insideOf(folder);
+  return pythonOf(folder);
 }
 
 function pytestCounts() {

@@ -3,7 +3,6 @@
  * files come first beside what searches find, and what the answers hold.
  */
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
@@ -12,6 +11,7 @@ import { GREEDY, type ConnectedParts } from "../../src/ask/askParts.js";
 import { AskSession } from "../../src/askSession.js";
 import { parseAskArguments } from "../../src/cli/askArguments.js";
 import { cacheFolder } from "../../src/engine/modelFiles.js";
+import { adapterTag } from "./adapterTag.js";
 import { namesIn } from "./answerMeasures.js";
 import {
   type EvaluationRecord,
@@ -35,7 +35,7 @@ Without --all: the first N (4) questions of starlette and of flask. A run that w
 --minutes ended, goes on where it was: results are kept in --out (build/eval.jsonl).
 --minilm names a Python that has train/'s extra "compare"; --mirror a folder of bare repositories.
 --check asks nothing: it tells which facts stand in none of the lines that their question names.
---made FOLDER asks what "python -m blocksight_train trees" wrote there instead; --made "" --help tells of it.
+--made FOLDER asks what "python -m blocksight_train trees" wrote there instead: --made FOLDER --help tells of it.
 `;
 /** Ranked files that are kept of a question. */
 const KEPT_FILES = 10;
@@ -92,14 +92,6 @@ function chooseQuestions({ repos, limit }: Options): readonly (readonly HandQues
   return [...new Set(every.map(({ repo }) => repo))]
     .filter((repo) => repos === undefined || repos.includes(repo.split("/")[1] ?? ""))
     .map((name) => every.filter(({ repo }) => repo === name).slice(0, limit));
-}
-
-/** The first hex digits of the shipped adapters' hashes: a new adapter is measured anew. */
-function adapterTag(roles: readonly Role[]): string {
-  return roles
-    .map((role) => readFileSync(`media/models/${role}.safetensors`))
-    .map((bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 8))
-    .join("+");
 }
 
 function connect(

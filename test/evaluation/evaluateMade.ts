@@ -2,8 +2,6 @@
  * Asks a shipped model in the engine what `python -m blocksight_train evaluate` asks it in PyTorch, and
  * writes records that `python -m blocksight_train report` reads beside the other's.
  */
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -12,6 +10,7 @@ import { AskSession } from "../../src/askSession.js";
 import { parseAskArguments } from "../../src/cli/askArguments.js";
 import { connectTo } from "../../src/cli/connect.js";
 import type { AskResult } from "../../src/shared/answer.js";
+import { adapterTag } from "./adapterTag.js";
 import { packOf } from "./handPack.js";
 import {
   type MadeQuestion,
@@ -25,8 +24,8 @@ import { silentContext } from "./silentContext.js";
 const USAGE = `Usage: npm run eval -- --made FOLDER --out FILE [--model scout|coder] [--read all|auto|N]
   [--trees N,N] [--max-tokens 48] [--minutes N]
 
---trees takes the numbers that trees begin with. FOLDER is what "python -m blocksight_train trees" wrote. A run that was stopped, or that --minutes ended,
-goes on where it was. "python -m blocksight_train report FILE ..." prints the tables.
+FOLDER is what "python -m blocksight_train trees" wrote; --trees takes the numbers that its trees
+begin with. A run that was stopped, or that --minutes ended, goes on where it was. "python -m blocksight_train report FILE ..." prints the tables.
 `;
 /** As `evaluate` keeps them. */
 const KEPT_FILES = 10;
@@ -58,7 +57,8 @@ function readOptions() {
     made,
     out,
     model,
-    read: values.read,
+    // The scout reads everything, whatever the option says.
+    read: model === "coder" ? values.read : "all",
     trees: values.trees?.split(",").map(Number),
     maxTokens: Number(values["max-tokens"]),
     endsAt: Date.now() + Number(values.minutes) * 60_000,
@@ -71,16 +71,9 @@ const CONTEXT = silentContext(process.cwd());
 
 /** What changes answers. `report` prints the adapter. */
 function headOf({ model, read, maxTokens }: Options): object {
-  const roles = model === "coder" ? ["coder", "scout"] : ["scout"];
-  const files = roles.map((role) => `media/models/${role}.safetensors`);
-  const hashes = files.map((file) => createHash("sha256").update(readFileSync(file)).digest("hex"));
-  const sha256 = hashes.join("+");
-  return { engine: true, adapter: files[0], sha256, read: readOf(model, read), maxTokens };
-}
-
-/** The scout reads everything, whatever the option says. */
-function readOf(model: string, read: string): string {
-  return model === "coder" ? read : "all";
+  const adapters = adapterTag(model === "coder" ? ["coder", "scout"] : ["scout"]);
+  const adapter = `media/models/${model}.safetensors`;
+  return { engine: true, adapter, adapters, read, maxTokens };
 }
 
 /** What `report` reads, and how long it took. */
@@ -130,24 +123,19 @@ async function askTree(options: Options, tree: MadeTree, records: MadeRecords): 
   const open = tree.questions.filter((asked) => !records.has(asked));
   if (open.length === 0) return true;
   const { model, read, maxTokens } = options;
-  const reading = model === "coder" ? ["--read", read] : [];
-  const repo = ["--repo", tree.folder, "--budget", String(BUDGET_TOKENS), "--no-cache"];
-  const args = parseAskArguments(["--model", model, ...reading, ...repo, "evaluation"]);
+  const budgetTokens = BUDGET_TOKENS;
+  const repo = ["--repo", tree.folder, "--budget", String(budgetTokens), "--no-cache"];
+  const args = parseAskArguments(["--model", model, "--read", read, ...repo, "evaluation"]);
   const parts = await connectTo(path.resolve("dist"))(args, CONTEXT);
   try {
     const pack = await packOf(parts, CONTEXT);
     tellLeftOut(tree, new Set(pack.files.map((file) => file.path)));
     const session = new AskSession({ ...parts, pack: () => Promise.resolve(pack) });
-    const question = {
-      read: parseAskArguments(["--read", readOf(model, read), "q"]).read,
-      maxTokens,
-      sampling: GREEDY,
-      budgetTokens: BUDGET_TOKENS,
-    };
+    const asking = { read: args.read, maxTokens, sampling: GREEDY, budgetTokens };
     for (const [at, asked] of open.entries()) {
       if (Date.now() > options.endsAt) return false;
       const { result } = await session.ask(
-        { text: asked.text, ...question },
+        { text: asked.text, ...asking },
         { signal: CONTEXT.signal, onEvent: () => undefined },
       );
       records.add(recordOf(asked, result));

@@ -93,6 +93,8 @@ class Dataset:
 
     def plain(self, number: int) -> list[int]:
         """Its header line and the file's text, where no tag parts a name. Whoever looks for text in a segment looks here."""
+        if not self._tagged:
+            return self.segment(number).tolist()
         return [token for block in self.plain_blocks(number) for token in block]
 
     def of_pack(self) -> list[list[Example]]:

@@ -110,8 +110,11 @@ def _name(node: Node) -> str | None:
     return _text(name) if name else None
 
 
-def _assigned(node: Node) -> tuple[str, str, Node] | None:
+def _assigned(statement: Node) -> tuple[str, str, Node] | None:
     """JavaScript's `owner.name = function …`: name, owner and the function. The owner of `Type.prototype.name` is Type."""
+    node = statement.named_children[0] if statement.type == "expression_statement" and statement.named_children else statement
+    if node.type != "assignment_expression":
+        return None
     target, value = (node.child_by_field_name(field) for field in ("left", "right"))
     while value is not None and value.type == "assignment_expression":  # res.a = res.b = function …: the first name counts
         value = value.child_by_field_name("right")
@@ -184,11 +187,8 @@ def definitions(source: str, language: str) -> list[Definition]:
                 value, target = child.child_by_field_name("value"), child.child_by_field_name("name")
                 if value is not None and target is not None and value.type in FUNCTION_VALUES:
                     found.append(_definition(child, _text(target), parent, "function", language, value))
-            elif child.type == "expression_statement" and child.named_children and child.named_children[0].type == "assignment_expression":
-                assigned = _assigned(child.named_children[0])
-                if assigned is not None:
-                    name, owner, value = assigned
-                    found.append(_definition(child, name, owner, "function", language, value))
+            elif (assigned := _assigned(child)) is not None:
+                found.append(_definition(child, *assigned[:2], "function", language, assigned[2]))
             if depth < 6 and (child.type in CONTAINERS | set(WRAPPERS) or child.type in (*BODIES, "block", "interface_body", "enum_body")):
                 inner = parent
                 if child.type in CONTAINERS and child.type not in ("mod_item", "module", "internal_module"):

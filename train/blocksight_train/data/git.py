@@ -33,9 +33,8 @@ def tree(repo: str, commit: str, pattern: re.Pattern[str], asked_for: Collection
     for line in text(repo, "ls-tree", "-r", "-l", commit).splitlines():
         meta, _, path = line.partition("\t")
         _, kind, blob, size = meta.split()
-        is_here = size == "-" or size.isdigit()  # "BAD": the snapshot lacks it
-        is_taken = size == "-" or path in asked_for or (is_here and 0 < int(size) < MOST_BYTES)
-        if kind == "blob" and is_here and is_taken and pattern.search(path):
+        small = size == "-" or (size.isdigit() and 0 < int(size) < MOST_BYTES)  # "BAD": the snapshot lacks it
+        if kind == "blob" and (small or (path in asked_for and size != "BAD")) and pattern.search(path):
             wanted.append((path, blob))
     if not wanted:
         return {}
