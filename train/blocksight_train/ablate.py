@@ -26,7 +26,7 @@ from .asking import Cache, Measure, focus, own_blocks, rows
 from .attention import NEG, block_scores, choose, use_kernels
 from .batches import INDEX_ROWS, Batch, Dataset, Example, Sampler, make_batch
 from .data.codec import Codec
-from .evaluate import AT_ONCE, picked
+from .evaluate import picked
 from .layout import BLOCK, CONVERSATION, FREE_BLOCKS, PREFIX, TOP_BLOCKS
 from .model import Layer, Model, rope_table, rotate
 from .pointer import by_file
@@ -36,6 +36,7 @@ from .training import dense_rows_behind, divergence, index_target, projected, ta
 from .tune import WEIGHTS, base_arguments, load_model, rate
 
 LAST = 1e4  # taken off a score so that its block comes behind all others; fp32 keeps their order to a thousandth
+CONVERSATIONS = 48  # side by side
 FIGURES = ("layers", "heads", "segments", "coverage", "top1", "top3")
 
 
@@ -403,8 +404,8 @@ def main(args: argparse.Namespace) -> None:
             break
         pack, keys = read_with(model, prefix, [test.segment(s) for s in segments], indexes)
         paths = [test.paths[s] for s in segments]
-        for a in range(0, len(examples), AT_ONCE):
-            part = examples[a : a + AT_ONCE]
+        for a in range(0, len(examples), CONVERSATIONS):
+            part = examples[a : a + CONVERSATIONS]
             for name, figures in measure_questions(model, pack, keys, indexes, variants, part, segments, paths, heads).items():
                 found[name] += figures
         tokens = int(pack.valid.sum())

@@ -15,6 +15,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,6 @@ from .report import load
 from .together import Material, cuts, materials, path_of
 from .tune import base_arguments, load_model
 
-AT_ONCE = 48  # conversations side by side
 MOST_HEADS = 8
 ROOM = 2048  # most tokens of a conversation
 SHOWN_FILES = 10
@@ -44,6 +44,25 @@ def picked(examples: list[Example], per_type: int, seed: int, most: dict[str, in
     for example in examples:
         by_type.setdefault(example.type, []).append(example)
     return [e for kind in sorted(by_type) for e in rng.sample(by_type[kind], min(most.get(kind, per_type), len(by_type[kind])))]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Every `of`th pack from the `at`th on."""
+
+    at: int = 0
+    of: int = 1
+
+    def has(self, number: int) -> bool:
+        return number % self.of == self.at
+
+
+def part_of(text: str) -> Part:
+    """ "1/4": the second of four parts, which several processes evaluate side by side. Their records one behind the other are the whole's."""
+    at, _, of = text.partition("/")
+    if not (at.isdigit() and of.isdigit() and int(at) < int(of)):
+        raise SystemExit(f"--part {text}: give I/N with I from 0 to N - 1, for example 0/4")
+    return Part(int(at), int(of))
 
 
 def ahead_of(args: argparse.Namespace) -> dict[tuple[str, str, str], list[int]] | None:
@@ -74,7 +93,7 @@ class Evaluation:
             args,
             cites,
         )
-        self.most, self.started = json.loads(args.most), time.time()
+        self.most, self.started, self.part = json.loads(args.most), time.time(), part_of(args.part)
         self.ahead = ahead_of(args)
         self.reader = read
         if args.layout == "causal":
@@ -85,6 +104,8 @@ class Evaluation:
 
     def packs(self, wanted: set[str] | None = None) -> Iterator[tuple[Material, Pack, list[Example], float]]:
         for material in materials(self.dataset, self.args.together):
+            if not self.part.has(material.number):
+                continue
             examples = [e for e in material.examples if wanted is None or e.type in wanted]
             examples = picked(examples, self.args.per_type, material.number, self.most)
             if self.ahead is not None:
@@ -136,8 +157,8 @@ class Evaluation:
         ):
             segments, files = material.segments, sorted(set(material.labels))
             file_of = torch.tensor([files.index(p) for p in material.labels], device=self.model.device)
-            for a in range(0, len(examples), AT_ONCE):
-                part = examples[a : a + AT_ONCE]
+            for a in range(0, len(examples), self.args.at_once):
+                part = examples[a : a + self.args.at_once]
                 mass = ask(self.model, pack, len(segments), [e.prompt for e in part], self.args.source, 0, set()).mass
                 share = mass / mass.sum(-1, keepdim=True).clamp(min=1e-9)
                 best = share.new_zeros(*share.shape[:3], len(files)).index_reduce_(3, file_of, share, "amax")
@@ -152,8 +173,8 @@ class Evaluation:
             segments, several = material.segments, len(material.names) > 1
             citation = {p: self.codec.citation(path_of(p) if several else p)[1:] for p in set(material.labels)}
             started = time.time()
-            for a in range(0, len(examples), AT_ONCE):
-                part = examples[a : a + AT_ONCE]
+            for a in range(0, len(examples), self.args.at_once):
+                part = examples[a : a + self.args.at_once]
                 token = self.codec.markers.file
                 sees = self._sees(part, segments, pack)
                 pointer = (
@@ -310,6 +331,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--read", type=int, default=0, help="a question sees only so many segments, the first of --ahead (0: all)")
     parser.add_argument("--ahead", default="", help="records of the scout over the same data, whose order --read takes")
+    parser.add_argument("--part", default="0/1", help="I/N: only every Nth pack from the Ith on, for several processes side by side")
+    parser.add_argument("--at-once", type=int, default=48, help="conversations side by side")
     parser.add_argument("--minutes", type=float, default=0, help="stop before a pack that would begin later (0: never)")
     parser.add_argument("--coverage", type=int, default=0, help="packs on which the index's coverage is measured (0: none)")
     parser.set_defaults(run=main)

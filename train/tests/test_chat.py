@@ -173,6 +173,8 @@ def test_instructions_are_evaluated_as_questions_are(model, chatty, codec, prefi
         stop=[],
         read=0,
         ahead="",
+        part="0/1",
+        at_once=48,
     )
     alone = Dataset(chatty, "tiny", codec, ("chat.jsonl",))
     records = list(Evaluation(model, alone, codec, prefix, args, cites=True).records([(0, 0)], 20.0))

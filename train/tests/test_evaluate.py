@@ -25,6 +25,7 @@ from blocksight_train.vectors import MiniLm
 
 ARGS = argparse.Namespace(
     most="{}", per_type=2, minutes=0, together=0, cut=0, layout="independent", source="trained", pointer_row=0.5, steps=6, stop=[], read=0, ahead="",
+    part="0/1", at_once=48,
 )  # fmt: skip
 HEADS = [(0, 0), (1, 1)]
 
@@ -47,6 +48,19 @@ def size(dataset: Dataset, pack: int) -> int:
 def records(model, dataset, codec, prefix, **given) -> list[dict]:
     args = argparse.Namespace(**{**vars(ARGS), **given})
     return list(Evaluation(model, dataset, codec, prefix, args, cites=True).records(HEADS, 20.0))
+
+
+def test_parts_side_by_side_are_the_whole_however_many_conversations_run_at_once(model, two, codec, prefix):
+    whole = records(model, two, codec, prefix)
+    parts = [r for part in ("0/2", "1/2") for r in records(model, two, codec, prefix, part=part, at_once=3)]
+    bare = lambda rs: sorted((r["pack"], r["type"], r["text"], r["answer"], r["files"][0][0]) for r in rs)
+    assert bare(parts) == bare(whole) and len({r["pack"] for r in whole}) == 2
+
+
+@pytest.mark.parametrize("part", ["2/2", "1", "a/b", "-1/2"])
+def test_a_part_that_is_none_is_refused(model, two, codec, prefix, part):
+    with pytest.raises(SystemExit, match="give I/N"):
+        records(model, two, codec, prefix, part=part)
 
 
 def test_groups_hold_one_tree_of_a_repository_and_are_filled_with_what_was_asked_before():
