@@ -24,8 +24,9 @@ TARGET_LOGITS = 1 << 28  # logits of an index target at once: 1 GiB in fp32, abo
 
 @dataclass(frozen=True)
 class Mode:
-    """sparse: rows see the 16 blocks that the index chooses. index: "" (not trained), "all" (KL over everything a row sees, the warm-up)
-    or "selected" (KL over the chosen blocks)."""
+    """sparse: rows see the 16 blocks that the index chooses. index: "" (not trained), "all" (KL over everything a row sees, the warm-up),
+    "selected" (KL over the chosen blocks) or "blocks" (KL over the mass of all blocks, which are what is chosen; focus is then that over
+    everything too, so that gold which was not chosen has a gradient)."""
 
     sparse: bool = False
     index: str = ""
@@ -60,13 +61,15 @@ def selected(batch: Batch, ids: Tensor, real: Tensor) -> Tensor:
     return torch.cat([blocks.repeat_interleave(BLOCK, 1) & batch.sees[:, :slots], batch.sees[:, slots:]], 1)
 
 
-def index_divergence(rows: Tensor, seen: Tensor, q: Tensor, keys: Tensor, index_q: Tensor, index_keys: Tensor, slots: int) -> Tensor:
+def index_divergence(
+    rows: Tensor, seen: Tensor, q: Tensor, keys: Tensor, index_q: Tensor, index_keys: Tensor, slots: int, by_block: bool = False
+) -> Tensor:
     """KL from the group's mean attention (probabilities averaged, not logits) to the index's softmax, over pack slots behind the prefix.
 
     q [R, H/G, E], keys [slots + R, E], index_q [R, dim], index_keys [slots, dim]; only `rows` count. The targets carry no gradient.
     """
     seen = seen[rows]
-    return divergence(index_target(seen, q[rows], keys, slots), seen, index_q[rows], index_keys)
+    return divergence(index_target(seen, q[rows], keys, slots), seen, index_q[rows], index_keys, by_block)
 
 
 @dataclass
@@ -93,12 +96,21 @@ def index_target(seen: Tensor, q: Tensor, keys: Tensor, slots: int) -> Target:
     return Target(wanted, share, -(wanted * wanted.clamp(min=1e-12).log()).sum(-1))
 
 
-def divergence(target: Target, seen: Tensor, index_q: Tensor, index_keys: Tensor) -> Tensor:
-    """KL from a target to an index's softmax over what the rows see; index_q [R, dim], index_keys [slots, dim]."""
+def divergence(target: Target, seen: Tensor, index_q: Tensor, index_keys: Tensor, by_block: bool = False) -> Tensor:
+    """KL from a target to an index's softmax over what the rows see; index_q [R, dim], index_keys [slots, dim].
+
+    by_block: from a block's share of the target to the softmax over blocks of what they are chosen by, their best token's score.
+    """
     seen = seen[:, PREFIX : len(index_keys)]
     given = (index_q @ index_keys[PREFIX:].T).float() / math.sqrt(index_keys.shape[-1])
+    wanted, entropy = target.wanted, target.entropy
+    if by_block:
+        of_blocks = lambda t: t.view(len(t), -1, BLOCK)
+        given, seen = of_blocks(given.masked_fill(~seen, NEG)).amax(-1), of_blocks(seen).any(-1)
+        wanted = of_blocks(wanted).sum(-1)
+        entropy = -(wanted * wanted.clamp(min=1e-12).log()).sum(-1)
     given = given.masked_fill(~seen, NEG).log_softmax(-1).masked_fill(~seen, 0.0)
-    lost = -(target.wanted * given).sum(-1) - target.entropy
+    lost = -(wanted * given).sum(-1) - entropy
     return (lost * target.share[:, 0]).sum() / target.share.sum().clamp(min=1e-6)  # rows that read the pack count more
 
 
@@ -181,10 +193,10 @@ def layer_step(
     if mode.index:
         for g in range(spec.groups):
             seen = masks[g] if mode.index == "selected" else batch.sees
-            loss = (
-                loss + index_divergence(batch.index_rows, seen, grouped[:, g], keys[:, g], index_q[:, g], index_keys, slots) / spec.groups
-            )
-    focus = [focus_mass(batch, masks[g], grouped[:, g], keys[:, g]) for g in focus_groups]
+            given = batch.index_rows, seen, grouped[:, g], keys[:, g], index_q[:, g], index_keys, slots, mode.index == "blocks"
+            loss = loss + index_divergence(*given) / spec.groups
+    read = [batch.sees if mode.index == "blocks" else mask for mask in masks]
+    focus = [focus_mass(batch, read[g], grouped[:, g], keys[:, g]) for g in focus_groups]
     if not mode.sparse:
         rows = dense_rows_behind(layer, rows, p, batch)
     elif chosen_works(rows.device, spec.heads, spec.groups, spec.head_dim):

@@ -5,6 +5,8 @@ A plan is a list of STAGE:MINUTES, for example `dense:6,index:1.5,joint:2`.
   index   the index alone, backbone frozen, full attention on both sides (the paper's warm-up)
   joint   LoRA and index, rows read the 16 blocks that the index chooses; KL over the chosen blocks
   refresh the index alone over the chosen blocks
+  blocks  the index alone, KL over the mass of whole blocks, which are what it chooses
+  wide    as joint, with the KL of blocks and the focus loss over everything, chosen or not
 Checkpoints hold LoRA and index and are written with every line of the curve; `--resume` goes on at the stage that was cut off. Curves
 go to curve.jsonl. Several processes tune together where the environment says so (ranks.py), each on packs of its own.
 """
@@ -36,7 +38,10 @@ MODES = {
     "index": Mode(index="all"),
     "joint": Mode(True, "selected"),
     "refresh": Mode(True, "selected"),
+    "blocks": Mode(index="blocks"),
+    "wide": Mode(True, "blocks"),
 }
+INDEX_ALONE = ("index", "refresh", "blocks")
 WARM_UP = 20  # steps
 TEXT_TOKENS = 2048  # predicted in a step that has text in its loss
 MOST_SKIPPED = 10  # steps in a row without a finite gradient, before a stage gives up
@@ -200,14 +205,14 @@ class Tuner:
         lora, index, peak = self.model.lora_parameters(), self.model.index_parameters(), self.args.rate
         if stage.name == "dense":
             return [{"params": lora, "lr": peak}]
-        if stage.name == "joint":
+        if stage.name in ("joint", "wide"):
             return [{"params": lora, "lr": 0.4 * peak}, {"params": index, "lr": peak}]
         return [{"params": index, "lr": 3 * peak}]
 
     def _batch(self, stage: Stage):
-        of_index = stage.name in ("index", "refresh")
+        of_index = stage.name in INDEX_ALONE
         size = self.shape_rng.choice(self.index_sizes if of_index else self.sizes)
-        mined = self.args.long and stage.name in ("dense", "joint") and self.shape_rng.random() < self.args.mined
+        mined = self.args.long and not of_index and self.shape_rng.random() < self.args.mined
         if mined:
             segments, asked = self.miner.draw(self.args.long, size, self.args.questions)
         else:
@@ -217,7 +222,7 @@ class Tuner:
 
     def _losses(self, stage: Stage, batch, mode: Mode, parameters: list[torch.nn.Parameter]) -> Losses:
         """One step's losses; the gradients, averaged over the ranks, are left in the parameters."""
-        losses = index_step(self.model, batch, mode) if stage.name in ("index", "refresh") else self._whole_step(batch, mode)
+        losses = index_step(self.model, batch, mode) if stage.name in INDEX_ALONE else self._whole_step(batch, mode)
         self.ranks.average(parameters)
         return losses
 
@@ -356,7 +361,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="JSON list of [layer, group] for the focus loss; the adapter's question heads if not given",
     )
     parser.add_argument("--sizes", default="16,24,32", help="segments of a step")
-    parser.add_argument("--index-sizes", default="", help="segments of a step of the stages index and refresh (--sizes if not given)")
+    parser.add_argument(
+        "--index-sizes", default="", help="segments of a step of the stages index, refresh and blocks (--sizes if not given)"
+    )
     parser.add_argument("--index-rows", type=int, default=INDEX_ROWS, help="rows that the index learns from in a step of those stages")
     parser.add_argument("--questions", type=int, default=24)
     parser.add_argument("--long", type=int, default=0, help="segments of a long pack that hard ones are mined from (0: off)")

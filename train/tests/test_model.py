@@ -1,5 +1,7 @@
 """Reading and asking agree with each other, whatever the way they are computed."""
 
+import math
+
 import pytest
 import torch
 
@@ -11,7 +13,7 @@ from blocksight_train.layout import BLOCK, CONVERSATION
 from blocksight_train.pointer import Candidate, Pointer, by_file, chosen
 from blocksight_train.reading import lay_out, read
 from blocksight_train.textloss import segment_losses, set_lora
-from blocksight_train.training import Mode, forward, index_step, layer_step, tables_of, text_places
+from blocksight_train.training import Mode, Target, divergence, forward, index_step, layer_step, tables_of, text_places
 
 
 def segments_of(dataset):
@@ -137,7 +139,36 @@ def test_the_index_learns_and_moves_nothing_else(model, dataset, prefix):
     assert all(p.grad is None for p in model.lora_parameters())
 
 
-def test_joint_steps_lower_answer_and_focus_loss(model, dataset, prefix):
+def test_the_index_learns_which_blocks_hold_mass_whatever_their_tokens(model, dataset, prefix):
+    import random
+
+    batch = make_batch(dataset, prefix, dataset.packs[0], dataset.examples[:4], random.Random(1), "cpu")
+    for p in model.lora_parameters():
+        p.requires_grad_(False)
+    optimiser = torch.optim.AdamW(model.index_parameters(), 3e-3)
+    losses = []
+    for _ in range(12):
+        losses.append(float(index_step(model, batch, Mode(index="blocks")).index))
+        optimiser.step()
+        optimiser.zero_grad()
+    assert losses[-1] < 0.8 * losses[0]
+    assert losses[0] < float(index_step(model, batch, Mode(index="all")).index)  # a block's tokens need not be told apart
+
+
+def test_a_block_divergence_is_zero_where_best_tokens_score_as_blocks_weigh():
+    seen = torch.ones(1, 4 * BLOCK, dtype=torch.bool)
+    seen[0, 3 * BLOCK + 5 :] = False
+    wanted = torch.zeros(1, 3 * BLOCK)
+    wanted[0, [3, 70, BLOCK + 9, 2 * BLOCK + 1]] = torch.tensor([0.2, 0.3, 0.4, 0.1])
+    keys = torch.full((4 * BLOCK, 4), -50.0)  # one query of ones: a token's score is its key's sum over the root of four
+    for at, share in ((BLOCK + 7, 0.5), (2 * BLOCK + 100, 0.4), (3 * BLOCK + 1, 0.1)):
+        keys[at] = math.log(share) / 2
+    target = Target(wanted, torch.ones(1, 1), torch.zeros(1))
+    assert float(divergence(target, seen, torch.ones(1, 4), keys, by_block=True)) == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("mode", [Mode(True, "selected"), Mode(True, "blocks")])
+def test_joint_steps_lower_answer_and_focus_loss(model, dataset, prefix, mode):
     import random
 
     sampler = Sampler(dataset, {}, random.Random(2))
@@ -146,7 +177,7 @@ def test_joint_steps_lower_answer_and_focus_loss(model, dataset, prefix):
     optimiser = torch.optim.AdamW(model.parameters(), 5e-3)
     figures = []
     for _ in range(15):
-        losses = forward(model, batch, Mode(True, "selected"), [(1, 0), (2, 1)])
+        losses = forward(model, batch, mode, [(1, 0), (2, 1)])
         (losses.answer + 0.5 * losses.focus + 0.5 * losses.index).backward()
         optimiser.step()
         optimiser.zero_grad()

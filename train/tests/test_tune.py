@@ -55,8 +55,10 @@ def test_joined_folders_hold_what_each_of_them_held(folder, dataset, codec, tmp_
 
 def test_index_stages_may_have_longer_packs_and_other_rows_than_the_rest(model, dataset, prefix, tmp_path):
     tuner = Tuner(model, dataset, prefix, [(0, 0)], tmp_path, argparse.Namespace(**vars(ARGS) | {"index_sizes": "7", "index_rows": 9}))
-    shapes = {name: (b.segments, len(b.index_rows)) for name in ("index", "refresh", "dense") if (b := tuner._batch(Stage(name, 0)))}
-    assert shapes["index"] == shapes["refresh"] == (7, 9)
+    shapes = {
+        name: (b.segments, len(b.index_rows)) for name in ("index", "refresh", "blocks", "dense") if (b := tuner._batch(Stage(name, 0)))
+    }
+    assert shapes["index"] == shapes["refresh"] == shapes["blocks"] == (7, 9)
     assert shapes["dense"][0] == 5 and shapes["dense"][1] > 9
 
 
