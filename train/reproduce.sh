@@ -16,7 +16,7 @@ CODER=${CODER:+$(absolute "$CODER")} MANIFEST=${MANIFEST:+$(absolute "$MANIFEST"
 cd "$(dirname "$0")"
 MANIFEST=${MANIFEST:-manifest.jsonl} SHARE=${SHARE:-1} HAND=${HAND:-all} PER_TYPE=${PER_TYPE:-6} SIZES=${SIZES:-24,32,40} LONG=${LONG:-192}
 INDEX_SIZES=${INDEX_SIZES:-64,96,128} SEED=31
-WEIGHTS='{"hand":1.0,"absent":2.2,"signature":2.5,"where":0.9,"quote":0.3,"complete":0.3,"prose":0.6,"doc":1.9,"commit":0.35,"sentence":1.5,"test":1.4,"change":1.4,"heading":1.4,"option":0.9,"chat":0.5}'
+WEIGHTS='{"hand":2.0,"absent":3.0,"signature":2.5,"where":1.2,"quote":0.3,"complete":0.3,"prose":0.6,"doc":2.2,"commit":0.35,"sentence":1.5,"test":1.4,"change":1.4,"heading":1.4,"option":0.9,"chat":3.0}'
 models=(scout ${CODER:+coder})
 device=(${DEVICE:+--device "$DEVICE"})
 
@@ -51,10 +51,10 @@ data() {
   local sources=(--manifest "$MANIFEST" --mirror "$MIRROR" --tokenizers "${tokenizers[@]/%/.tokenizer.json}")
   local folders=("$WORK/made")
   train clone --manifest "$MANIFEST" --mirror "$MIRROR"
-  make "$WORK/made" train data "${sources[@]}" --use train --trees 3 --seed $SEED --out "$WORK/made"
+  make "$WORK/made" train data "${sources[@]}" --use train --trees 2 --head 200 --history 100 --questions 100 --seed $SEED --out "$WORK/made"
   make "$WORK/test" train data "${sources[@]}" --use test --held-out --trees 1 --head 160 --history 160 --commits 60 --questions 30 --prose 0 --out "$WORK/test"
   if [ "$HAND" != none ]; then
-    make "$WORK/hand" train data "${sources[@]}" --seed $SEED --hand hand/*.jsonl --out "$WORK/hand"
+    make "$WORK/hand" train data "${sources[@]}" --seed $SEED --head 160 --hand hand/*.jsonl --out "$WORK/hand"
     folders+=("$WORK/hand")
   fi
   make "$WORK/all" train join "${folders[@]}" --models "${models[@]}" --out "$WORK/all"
@@ -70,10 +70,10 @@ teach() {
   make "$WORK/all/chat" train teach "${model_options[@]}" --data "$WORK/all" "${stop[@]}" --instructions 1800 --steps 160 --minutes "$(minutes 1)" --out "$WORK/all/chat.jsonl"
 }
 
-# tune MODEL RATE DENSE INDEX JOINT: minutes of each stage.
+# tune MODEL RATE DENSE BLOCKS WIDE JOINT: minutes of each stage.
 tune() {
   local shipped=../media/models/$1.safetensors plan
-  plan="dense:$(minutes "$3"),index:$(minutes "$4"),joint:$(minutes "$5")"
+  plan="dense:$(minutes "$3"),blocks:$(minutes "$4"),wide:$(minutes "$5"),joint:$(minutes "$6")"
   model_of "$1"
   make "$WORK/$1" train tune "${model_options[@]}" --adapter "$shipped" --data "$WORK/all" --files questions.jsonl,taught.jsonl,chat.jsonl --fresh --resume \
     --plan "$plan" --rate "$2" --sizes "$SIZES" --long "$LONG" --mined 0.4 --index-sizes "$INDEX_SIZES" --index-rows 1024 --questions 24 --text-share 0.1 \
@@ -101,8 +101,8 @@ bases
 for step in "$@"; do
   case $step in
   data | teach | measure) "$step" ;;
-  scout) tune scout 1e-3 12 1.2 3 ;;
-  coder) [ -z "$CODER" ] || tune coder 4e-4 16 1.5 5 ;;
+  scout) tune scout 1e-3 12 1.5 6 1.5 ;;
+  coder) [ -z "$CODER" ] || tune coder 4e-4 16 1.5 7 1.5 ;;
   *) echo "no step $step: known are data, teach, scout, coder, measure" >&2 && exit 2 ;;
   esac
 done
