@@ -15,11 +15,11 @@ import { TraceStore } from "../trace/traceStore.js";
 import type { AskOptions, AskParts, Asked, Opened, Question } from "./askParts.js";
 import { nearnessOf } from "./nearness.js";
 import { recordRate, tokensPerSecondOf } from "./rates.js";
+import { byFocus, byFocusAndNearness } from "./readingOrder.js";
 import { tellStoreFailure } from "./tellStoreFailure.js";
 import {
   type ReadMode,
   type ReadingPlan,
-  byFocus,
   estimateMs,
   needsScout,
   planByFocus,
@@ -98,9 +98,11 @@ export class AskRun {
   /** What is not in sight, the most wanted first. */
   readingOrder(): Uint32Array {
     const inSight = new Set(this.sight);
-    const order = this.scoutFocus
-      ? byFocus(this.scoutFocus, this.nearness)
-      : Uint32Array.from(this.pack.segments.keys());
+    const { scoutFocus, nearness } = this;
+    const order =
+      scoutFocus && nearness
+        ? byFocusAndNearness(scoutFocus, nearness)
+        : Uint32Array.from(this.pack.segments.keys());
     return order.filter((segment) => !inSight.has(segment));
   }
 

@@ -2,8 +2,6 @@
  * How near each segment is to a question by its words, before any model has read it: BM25 over
  * segments, path and text. The scout reads what is nearest first (docs/decisions/first-read.md).
  */
-import type { Pack } from "../shared/pack.js";
-
 /** The usual constants of BM25; others were within half a point. */
 const SATURATION = 1.2;
 const LENGTH_WEIGHT = 0.75;
@@ -29,10 +27,18 @@ const SILENT = new Set(
   ).split(" "),
 );
 
+/** What nearness looks at of a pack. */
+export interface PackedWords {
+  readonly files: readonly { readonly path: string }[];
+  readonly segments: readonly { readonly file: number }[];
+  /** UTF-8, by segment. */
+  readonly texts: readonly Uint8Array[];
+}
+
 /** Per segment; all 0 where no word of the question is in the pack, and then nothing is known. */
 export function nearnessOf(
   question: string,
-  { files, segments, texts }: Pick<Pack, "files" | "segments" | "texts">,
+  { files, segments, texts }: PackedWords,
 ): Float64Array {
   const asked = new Set(
     [...question.matchAll(WORD)]

@@ -3,10 +3,11 @@
  * everything where that is quick, else what the scout finds for this question. The scout itself reads
  * everything where that is quick, else what the question's words are nearest to.
  */
+import { byFocus, byFocusAndNearness } from "./readingOrder.js";
 
 export type ReadMode =
   | { readonly t: "all" }
-  /** Exactly this many segments in sight, those with the highest scout focus. */
+  /** Exactly this many segments in sight, the most wanted. */
   | { readonly t: "count"; readonly count: number }
   | { readonly t: "auto" };
 
@@ -18,7 +19,7 @@ export type ScoutMode = "near" | "all";
  * does the scout, whatever the mode.
  */
 const READ_ALL_UNDER_MS = 10_000;
-/** Else the segments with the highest scout focus, this many, */
+/** Else the segments that are wanted most, this many, */
 const AUTO_SEGMENTS = 12;
 /** stopping after this long, */
 export const AUTO_BUDGET_MS = 10_000;
@@ -106,8 +107,8 @@ export function planScout(
 }
 
 /**
- * By the scout's focus; what it has not ranked, or found nothing in, by nearness to the question.
- * Only `auto` keeps in sight what was read before.
+ * By the scout's focus and by nearness to the question together. Only `auto` keeps in sight what was
+ * read before.
  */
 export function planByFocus(
   mode: Exclude<ReadMode, { t: "all" }>,
@@ -115,15 +116,14 @@ export function planByFocus(
   nearness: Float64Array,
   held: Uint8Array,
 ): ReadingPlan {
-  const byScout = byFocus(scoutFocus, nearness);
+  const order = byFocusAndNearness(scoutFocus, nearness);
   if (mode.t === "count") {
-    const best = byScout.subarray(0, mode.count);
+    const best = order.subarray(0, mode.count);
     return {
       held: best.filter((segment) => held[segment]),
       fresh: best.filter((segment) => !held[segment]),
     };
   }
-  const order = withNearest(byScout, nearness);
   const best = order.subarray(0, AUTO_SEGMENTS);
   const fresh = best.filter((segment) => !held[segment]);
   return {
@@ -132,25 +132,6 @@ export function planByFocus(
     budgetMs: AUTO_BUDGET_MS,
     atLeast: best.subarray(0, AUTO_AT_LEAST).filter((segment) => !held[segment]).length,
   };
-}
-
-/** The nearest segment is one of the first: where the scout errs, words often do not. */
-function withNearest(byScout: Uint32Array, nearness: Float64Array): Uint32Array {
-  const [nearest] = byFocus(nearness);
-  const first = byScout.subarray(0, AUTO_AT_LEAST - 1);
-  if (nearest === undefined || !nearness[nearest] || first.includes(nearest)) return byScout;
-  const others = byScout.subarray(first.length).filter((segment) => segment !== nearest);
-  return Uint32Array.of(...first, nearest, ...others);
-}
-
-/** Segments by focus, highest first; equal focus by nearness where that is given, then in pack order. */
-export function byFocus(focus: Float64Array, nearness?: Float64Array): Uint32Array {
-  return Uint32Array.from(focus.keys()).sort(
-    (a, b) =>
-      (focus[b] as number) - (focus[a] as number) ||
-      (nearness?.[b] ?? 0) - (nearness?.[a] ?? 0) ||
-      a - b,
-  );
 }
 
 export function tokensIn(segments: Uint32Array, segmentTokens: Uint32Array): number {

@@ -21,7 +21,7 @@ What is read
   --exclude GLOB         no files that match; may be repeated
   --budget TOKENS        most tokens of a pack (default: half of the free memory, at most 1,000,000)
   --read auto|all|N      auto: everything where that takes under 10 s, else what the scout finds
-                         and what was read before; all: everything; N: the scout's best N segments
+                         and what was read before; all: everything; N: the best N segments
   --scout near|all       what the scout reads before it ranks: near: what is nearest to the question's
                          words and what it has read before (default); all: everything
 

@@ -6,7 +6,7 @@ import path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { nearnessOf } from "../../src/ask/nearness.js";
-import { byFocus } from "../../src/ask/readingPlan.js";
+import { byFocus } from "../../src/ask/readingOrder.js";
 import { cacheFolder } from "../../src/engine/modelFiles.js";
 import type { Pack } from "../../src/shared/pack.js";
 import { connectHand, packOf } from "./handPack.js";

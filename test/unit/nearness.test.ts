@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { nearnessOf } from "../../src/ask/nearness.js";
-import { byFocus } from "../../src/ask/readingPlan.js";
+import { byFocus } from "../../src/ask/readingOrder.js";
 import { tinyPack } from "../fakes/tinyPack.js";
 
 /** The paths of a pack of one-segment files, the nearest first; those with nothing in common left out. */

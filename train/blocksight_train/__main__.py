@@ -24,6 +24,7 @@ COMMANDS = {
     "report": ("report", "tables with intervals from evaluation records"),
     "lexical": ("lexical", "BM25 and MiniLM rankings of the same questions"),
     "peer": ("peer", "the untuned base with MiniLM's best chunks in its prompt"),
+    "order": ("order", "packs as texts with a scout's order of them, to compare orders of reading"),
     "trees": ("trees", "packs as folders of files, for the engine to be asked about"),
     "vectors": ("vectors", "all-MiniLM-L6-v2's scores of passages for questions, for `npm run eval`"),
     "export": ("export", "a checkpoint to an int8 adapter file"),

@@ -12,6 +12,7 @@ from test_evaluate import two  # noqa: F401
 from blocksight_train import trees
 from blocksight_train.batches import Dataset
 from blocksight_train.evaluate import picked
+from blocksight_train.order import packs_of
 from blocksight_train.together import materials
 from blocksight_train.trees import question_of, write_tree
 
@@ -72,3 +73,14 @@ def test_the_command_takes_the_questions_that_evaluate_takes(folder, dataset, co
     [lines] = [p.read_text().splitlines() for p in (tmp_path / "out").glob("*/questions.jsonl")]
     [material] = materials(dataset)
     assert [json.loads(line)["text"] for line in lines] == [e.record["text"] for e in picked(material.examples, 2, material.number, {})]
+
+
+def test_an_order_names_places_in_the_pack_and_leaves_out_what_has_no_right_file(dataset, codec):
+    first, absent = (next(e for e in dataset.examples if bool(e.gold) == has) for has in (True, False))
+    segments = dataset.packs[0]
+    record = lambda e: {"text": e.record["text"], "type": e.type, "gold": [dataset.paths[g] for g in e.gold], "segments": segments[::-1]}
+    records = {(dataset.names[0], e.type, e.record["text"]): record(e) for e in (first, absent)}
+    [pack] = packs_of(dataset, codec, records)
+    assert [q["text"] for q in pack["questions"]] == [first.record["text"]]
+    assert pack["questions"][0]["order"] == list(range(len(segments)))[::-1]
+    assert pack["paths"] == [dataset.paths[s] for s in segments] and all(path in text for path, text in zip(pack["paths"], pack["texts"]))
