@@ -2,6 +2,7 @@
  * How near each segment is to a question by its words, before any model has read it: BM25 over
  * segments, path and text. The scout reads what is nearest first (docs/decisions/first-read.md).
  */
+
 /** The usual constants of BM25; others were within half a point. */
 const SATURATION = 1.2;
 const LENGTH_WEIGHT = 0.75;

@@ -9,13 +9,10 @@ const FOCUS_WEIGHT = 2;
 const NEARNESS_WEIGHT = 1;
 const SOFTNESS = 5;
 
-/** Segments by focus, highest first; equal focus by nearness where that is given, then in pack order. */
-export function byFocus(focus: Float64Array, nearness?: Float64Array): Uint32Array {
+/** Segments by focus, highest first; equal focus in pack order. */
+export function byFocus(focus: Float64Array): Uint32Array {
   return Uint32Array.from(focus.keys()).sort(
-    (a, b) =>
-      (focus[b] as number) - (focus[a] as number) ||
-      (nearness?.[b] ?? 0) - (nearness?.[a] ?? 0) ||
-      a - b,
+    (a, b) => (focus[b] as number) - (focus[a] as number) || a - b,
   );
 }
 

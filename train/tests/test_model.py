@@ -123,36 +123,36 @@ def test_training_sees_what_the_pointer_sees_in_the_row_that_opens_a_citation(mo
         assert c.of_question == pytest.approx(by_file(focus(question, heads)[0].tolist(), paths)[path], abs=1e-4)
 
 
-def test_the_index_learns_and_moves_nothing_else(model, dataset, prefix):
+@pytest.fixture
+def index_batch(model, dataset, prefix):
     import random
 
-    batch = make_batch(dataset, prefix, dataset.packs[0], dataset.examples[:4], random.Random(1), "cpu")
     for p in model.lora_parameters():
         p.requires_grad_(False)
+    return make_batch(dataset, prefix, dataset.packs[0], dataset.examples[:4], random.Random(1), "cpu")
+
+
+def index_losses(model, batch, mode: Mode) -> list[float]:
+    """Of twelve steps of the index alone."""
     optimiser = torch.optim.AdamW(model.index_parameters(), 3e-3)
     losses = []
     for _ in range(12):
-        losses.append(float(index_step(model, batch, Mode(index="all")).index))
+        losses.append(float(index_step(model, batch, mode).index))
         optimiser.step()
         optimiser.zero_grad()
+    return losses
+
+
+def test_the_index_learns_and_moves_nothing_else(model, index_batch):
+    losses = index_losses(model, index_batch, Mode(index="all"))
     assert losses[-1] < 0.8 * losses[0]
     assert all(p.grad is None for p in model.lora_parameters())
 
 
-def test_the_index_learns_which_blocks_hold_mass_whatever_their_tokens(model, dataset, prefix):
-    import random
-
-    batch = make_batch(dataset, prefix, dataset.packs[0], dataset.examples[:4], random.Random(1), "cpu")
-    for p in model.lora_parameters():
-        p.requires_grad_(False)
-    optimiser = torch.optim.AdamW(model.index_parameters(), 3e-3)
-    losses = []
-    for _ in range(12):
-        losses.append(float(index_step(model, batch, Mode(index="blocks")).index))
-        optimiser.step()
-        optimiser.zero_grad()
+def test_the_index_learns_which_blocks_hold_mass_whatever_their_tokens(model, index_batch):
+    losses = index_losses(model, index_batch, Mode(index="blocks"))
     assert losses[-1] < 0.8 * losses[0]
-    assert losses[0] < float(index_step(model, batch, Mode(index="all")).index)  # a block's tokens need not be told apart
+    assert losses[0] < float(index_step(model, index_batch, Mode(index="all")).index)  # a block's tokens need not be told apart
 
 
 def test_a_block_divergence_is_zero_where_best_tokens_score_as_blocks_weigh():
