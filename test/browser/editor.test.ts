@@ -12,6 +12,7 @@ import {
   cursorLine,
   frameWith,
   markedLines,
+  newConversation,
   openAskView,
   openWorkbench,
   root,
@@ -68,8 +69,7 @@ describe.skipIf(found.harness === undefined)(`the extension in VS Code ${found.s
     await command(bench.page, "Blocksight: Restart the Engine");
     await expect.poll(starts, { timeout: 20_000 }).toBeGreaterThan(before);
     await view.waitForSelector(".phase-ready");
-    await command(bench.page, "Blocksight: New Conversation");
-    await view.waitForSelector(".welcome");
+    await newConversation(bench.page, view);
   }
 
   it("shows the pack before anything is read", async () => {
@@ -207,7 +207,7 @@ describe.skipIf(found.harness === undefined)(`the extension in VS Code ${found.s
     await ask(view, CANCELLED);
     await view.getByRole("button", { name: "Stop" }).dispatchEvent("click");
     await view.getByText("Ask Again", { exact: true }).waitFor();
-    await command(bench.page, "Blocksight: New Conversation");
+    await newConversation(bench.page, view);
     const first = view.locator(".history-item").first();
     await first.waitFor();
     expect(await first.innerText()).toContain("stopped");

@@ -13,6 +13,7 @@ import {
   command,
   cursorLine,
   frameWith,
+  newConversation,
   openAskView,
   openWorkbench,
   root,
@@ -167,8 +168,7 @@ describe.skipIf(found.harness === undefined)(`inside the editor ${found.skip ?? 
   });
 
   it("packs text that is not saved, and reads it in the background once it is", async () => {
-    await command(page, "Blocksight: New Conversation");
-    await view.locator(".welcome").waitFor();
+    await newConversation(page, view);
     await answered("Where is restock defined?");
     await view.locator(".file-name", { hasText: "shop/stock.py" }).first().click();
     await activeTab("stock.py");

@@ -21,6 +21,7 @@ import {
   cursorLine,
   frameWith,
   markedLines,
+  newConversation,
   openAskView,
   openWorkbench,
   root,
@@ -209,7 +210,7 @@ describe.skipIf(skip !== "")(`the VSIX with the real coder ${skip}`, () => {
       (_, at) => `export const c${at} = ${Date.now() + at};`,
     );
     writeFileSync(path.join(workspace, "src/fresh.ts"), `${lines.join("\n")}\n`);
-    await command(page, "Blocksight: New Conversation");
+    await newConversation(page, view);
     await ask(view, "What is `c7`?");
     await view
       .locator(".reading-title", { hasText: "The coder reads" })
@@ -225,7 +226,7 @@ describe.skipIf(skip !== "")(`the VSIX with the real coder ${skip}`, () => {
 
   it("comes back after the engine was killed, and answers", async () => {
     const { page } = bench;
-    await command(page, "Blocksight: New Conversation");
+    await newConversation(page, view);
     await ask(view, "What does `escapeHtml` do?");
     await view.waitForSelector(".turn:last-child .answer p", { timeout: 200_000 });
     const killed = engine();

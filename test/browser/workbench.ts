@@ -101,9 +101,25 @@ export async function openAskView(page: Page): Promise<Frame> {
   return frame;
 }
 
+/**
+ * Asks as a user does who looks at the box: a command that ends late can take the focus between the
+ * text and the Enter, and then the question is still there.
+ */
 export async function ask(frame: Frame, question: string): Promise<void> {
-  await frame.fill(".question-box", question);
-  await frame.press(".question-box", "Enter");
+  const box = frame.locator(".question-box");
+  await box.fill(question);
+  for (let tries = 0; tries < 5; tries++) {
+    await box.press("Enter");
+    if ((await box.inputValue()) === "") return;
+    await frame.waitForTimeout(500);
+  }
+  throw new Error(`Enter did not ask: ${question}`);
+}
+
+/** An empty conversation: a question asked before it is there would be taken away with the old ones. */
+export async function newConversation(page: Page, frame: Frame): Promise<void> {
+  await command(page, "Blocksight: New Conversation");
+  await frame.locator(".welcome").waitFor();
 }
 
 /** The line and column that the status bar shows. */
