@@ -72,6 +72,10 @@ export class AskController {
   private isPackStale = false;
   /** From the click on: a question may have to wait for the first pack before it runs. */
   private asking: AbortController | undefined;
+  /** Settles with the question in `asking`, and never rejects. */
+  private askingEnds: Promise<unknown> = Promise.resolve();
+  /** The answer is shown, and is being kept. */
+  private isKeeping = false;
   private background: AbortController | undefined;
   private about: About | undefined;
   private pack: Pack | undefined;
@@ -129,16 +133,21 @@ export class AskController {
     this.rest();
   }
 
-  /** A question that comes while the first pack is made waits for it. */
+  /**
+   * A question that comes while the first pack is made waits for it; one that comes while another is
+   * being stopped or kept waits for that. Beside a running question it is refused: `engineBusy`.
+   */
   async ask(text: string, asking: Asking = {}): Promise<void> {
+    while (this.isEnding()) await this.askingEnds;
     if (this.asking !== undefined) throw questionRunning();
     const stopper = new AbortController();
     this.asking = stopper;
-    try {
-      await this.askAlone(text, asking, stopper);
-    } finally {
+    const ends = this.askAlone(text, asking, stopper).finally(() => {
       this.asking = undefined;
-    }
+      this.isKeeping = false;
+    });
+    this.askingEnds = ends.catch(() => undefined);
+    await ends;
     // A file or folder was switched meanwhile: the next question finds it packed.
     if (this.isPackStale) {
       void this.packAnew();
@@ -147,6 +156,10 @@ export class AskController {
     const isFailed = this.model.state.turns.at(-1)?.error !== undefined;
     const isWhole = !isFailed && !stopper.signal.aborted;
     if (isWhole && this.host.settings().readInBackground) void this.readOn();
+  }
+
+  private isEnding(): boolean {
+    return this.asking !== undefined && (this.asking.signal.aborted || this.isKeeping);
   }
 
   private async askAlone(text: string, asking: Asking, stopper: AbortController): Promise<void> {
@@ -178,6 +191,7 @@ export class AskController {
       this.about = undefined;
       this.model.setScope(scope, undefined);
       this.model.finishTurn(asked.result);
+      this.isKeeping = true;
       await this.host.onAnswered(id, asked);
     } catch (error) {
       this.onDeath(error);

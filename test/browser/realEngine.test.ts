@@ -197,7 +197,7 @@ describe.skipIf(skip !== "")(`the VSIX with the real coder ${skip}`, () => {
       .locator(".turn:last-child .progress-line", { hasText: /Reading the question|Answering/ })
       .waitFor({ timeout: 200_000 });
     await view.getByRole("button", { name: "Stop" }).dispatchEvent("click");
-    await view.waitForSelector(".turn:last-child .sight", { timeout: 10_000 });
+    await view.waitForSelector(".turn:last-child .sight", { timeout: 60_000 });
     expect(await view.locator(".turn:last-child .sight").innerText()).toContain("Stopped.");
     expect(await load(engine())).toBeLessThan(0.2);
   }, 300_000);
@@ -217,7 +217,7 @@ describe.skipIf(skip !== "")(`the VSIX with the real coder ${skip}`, () => {
       .waitFor({ timeout: 200_000 });
     expect(await load(engine())).toBeGreaterThan(0.5);
     await view.getByRole("button", { name: "Stop" }).dispatchEvent("click");
-    await view.waitForSelector(".turn:last-child .sight", { timeout: 10_000 });
+    await view.waitForSelector(".turn:last-child .sight", { timeout: 60_000 });
     expect(await view.locator(".turn:last-child .sight").innerText()).toContain("Stopped.");
     expect(await load(engine())).toBeLessThan(0.2);
     await view.getByText("Ask Again", { exact: true }).waitFor();

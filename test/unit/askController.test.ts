@@ -11,11 +11,14 @@ import { TINY_PROJECT, tinyPack } from "../fakes/tinyPack.js";
 interface Options {
   readonly settings?: Partial<AskSettings>;
   readonly parts?: () => FakeParts;
+  /** What keeping an answer takes. */
+  readonly onAnswered?: () => Promise<void>;
 }
 
 function makeController({
   settings = {},
   parts = () => fakeParts({ rates: SLOW_CODER }),
+  onAnswered = () => Promise.resolve(),
 }: Options = {}) {
   const states: AskState[] = [];
   const answered: Asked[] = [];
@@ -52,7 +55,7 @@ function makeController({
       onTraced: () => undefined,
       onAnswered: (_id, asked) => {
         answered.push(asked);
-        return Promise.resolve();
+        return onAnswered();
       },
       onStopped: (_id, question) => {
         stopped.push(question);
@@ -179,6 +182,36 @@ describe("a question in the ask view", () => {
     expect(answered.map(({ trace }) => trace.stopReason)).toEqual(["cancelled"]);
     expect(model.state.activity).toBeUndefined();
     expect(controller.isBusy).toBe(false);
+  });
+
+  it("answers a question that comes while the one before it is still being stopped", async () => {
+    const { controller, model, answered } = makeController({
+      parts: () => fakeParts({ rates: SLOW_CODER, segmentDelayMs: 30 }),
+    });
+    const before = controller.ask(QUESTION);
+    await vi.waitFor(() => expect(model.state.activity?.kind).toBe("reading"));
+    await expect(controller.ask("Where is restock defined?")).rejects.toMatchObject({
+      code: "engineBusy",
+    });
+    controller.newConversation();
+    await controller.ask("Where is cancel_order defined?");
+    await before;
+    expect(model.state.turns.map(({ question }) => question)).toEqual([
+      "Where is cancel_order defined?",
+    ]);
+    expect(answered.map(({ trace }) => trace.stopReason)).toEqual(["cancelled", "eos"]);
+  });
+
+  it("answers a question that comes while the answer before it is still being kept", async () => {
+    let keep = (): void => undefined;
+    const kept = new Promise<void>((resolve) => (keep = resolve));
+    const { controller, model } = makeController({ onAnswered: () => kept });
+    const before = controller.ask(QUESTION);
+    await vi.waitFor(() => expect(model.state.turns[0]?.stopReason).toBe("eos"));
+    const after = controller.ask("Where is restock defined?");
+    keep();
+    await Promise.all([before, after]);
+    expect(model.state.turns.map(({ stopReason }) => stopReason)).toEqual(["eos", "eos"]);
   });
 
   it("reads nothing on in the background after a stop", async () => {
