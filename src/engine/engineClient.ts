@@ -24,6 +24,8 @@ const TIMES = {
   heartbeatMs: 5_000,
   missedHeartbeats: 4,
   graceMs: 5_000,
+  /** Beside two busy processes on two cores a read took more than 5 s to stop. */
+  cancelGraceMs: 30_000,
   /** The process is ended after this time without a request; 0: never. */
   idleMs: 0,
   /** Wait before a process is started after one that died; doubled each time, at most 10 s. */

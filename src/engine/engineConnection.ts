@@ -17,8 +17,10 @@ export interface ConnectionTimes {
   readonly heartbeatMs: number;
   /** Heartbeats without an answer after which the process is taken as hung. */
   readonly missedHeartbeats: number;
-  /** From a cancel, or from the closed channel, to the hard kill. */
+  /** From the closed channel to the hard kill. */
   readonly graceMs: number;
+  /** From a cancel to the hard kill: a model that is loaded is worth more of a wait. */
+  readonly cancelGraceMs: number;
 }
 
 interface Pending {
@@ -83,7 +85,7 @@ export class EngineConnection {
       };
       const killLater = (): void => {
         if (!endsWithResult(name)) return;
-        grace = setTimeout(() => this.child.kill(), this.times.graceMs);
+        grace = setTimeout(() => this.child.kill(), this.times.cancelGraceMs);
         grace.unref();
       };
       const release = (): void => {

@@ -28,7 +28,8 @@ function setUp(
     processes.push(process);
     return process;
   };
-  const times = { heartbeatMs: 10_000, graceMs: 20, backOffMs: 1, ...options.times };
+  const quick = { heartbeatMs: 10_000, graceMs: 20, cancelGraceMs: 20, backOffMs: 1 };
+  const times = { ...quick, ...options.times };
   return { client: new EngineClient({ start, ...options, times }), processes };
 }
 
